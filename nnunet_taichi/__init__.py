@@ -1,0 +1,3 @@
+"""TaiChiNet for nnU-Net."""
+
+__version__ = "0.1.0"

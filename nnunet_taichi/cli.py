@@ -1,0 +1,43 @@
+"""The one console command, `nnunet_taichi`.
+
+Each subcommand lives in a module of its own that offers `add_arguments(parser)` and `run(args) -> exit code`. A module
+is imported only when its command is called, so that `nnunet_taichi env` does not wait for torch.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from nnunet_taichi import __version__
+
+COMMANDS = {  # name: (module, what `nnunet_taichi --help` says)
+    "env": ("nnunet_taichi.discovery", "print the shell lines that let nnU-Net find the trainers"),
+    "doctor": ("nnunet_taichi.doctor", "check this machine, and say how to mend what is wrong"),
+    "convert": ("nnunet_taichi.dataset_conversion", "turn a public data set into an nnU-Net raw data set"),
+    "mine": ("nnunet_taichi.trainers.mining", "train the U-Net++ of a fold and write its easy/hard maps"),
+    "demo": ("nnunet_taichi.demo", "the whole way on phantoms, in minutes, on a laptop"),
+}
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser, with the arguments of `command` alone (its module is the only one imported)."""
+    parser = argparse.ArgumentParser(prog="nnunet_taichi", description="TaiChiNet for nnU-Net.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == command:
+            importlib.import_module(module).add_arguments(subparser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser(argv[0] if argv else None).parse_args(argv)
+    return importlib.import_module(COMMANDS[args.command][0]).run(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
