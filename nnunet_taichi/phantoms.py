@@ -188,7 +188,7 @@ def _radius(
 def _scan(rng: np.random.Generator, echo_db: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Turn echo strength into a B-mode image: scatterers, blur that widens with depth, log compression."""
     amplitude = 10 ** (echo_db / 20)
-    scatterers = amplitude * (rng.standard_normal(echo_db.shape) + 1j * rng.standard_normal(echo_db.shape))
+    scatterers = amplitude * rng.standard_normal((*echo_db.shape, 2)).view(np.complex128)[..., 0]
     depth = np.linspace(0, 1, len(echo_db))[:, None]
     envelope = np.abs((1 - depth) * _blur(scatterers, lateral=0.9) + depth * _blur(scatterers, lateral=2.0))
     decibels = 20 * np.log10(envelope + 10 ** (-DYNAMIC_RANGE_DB / 20) * rng.uniform(0.5, 1.5))
