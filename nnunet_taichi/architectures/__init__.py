@@ -1,0 +1,1 @@
+"""Networks; they know nothing of nnU-Net's files or folders."""

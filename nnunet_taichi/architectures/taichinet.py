@@ -1,0 +1,208 @@
+"""TaiChiNet (figure 2): two U-Nets, one for the lesion and one for the normal background."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pydoc import locate
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from dynamic_network_architectures.building_blocks.helper import convert_conv_op_to_dim
+from torch import Tensor, nn
+
+from nnunet_taichi.architectures.complementary_head import ComplementaryHead
+from nnunet_taichi.architectures.cross_attention import ChannelToSpatialCrossAttention
+from nnunet_taichi.architectures.precision import fast_on_cpu
+from nnunet_taichi.architectures.unet import PaperUNet
+from nnunet_taichi.config import TaiChiConfig
+
+SMALLEST_BACKGROUND = 1e-6  # keeps log(1 - sum of s) finite where several classes claim a pixel
+
+Paths = tuple[Tensor, Tensor]  # logits of the negative and the positive path, both (B, K, *spatial)
+
+
+class TaiChiNet(nn.Module):
+    """Two U-Nets of the plan's own class that talk at the bottleneck, at the outputs and through the loss.
+
+    The positive path says "class k", the negative one "not class k", each with K sigmoid heads. nnU-Net builds it from
+    a plans file by its dotted name, with the keyword arguments of the U-Net that it doubles.
+
+    Args:
+        input_channels: channels of the image.
+        num_classes: the host's segmentation heads: background and classes, or the regions.
+        deep_supervision: return a list instead of one tensor, as the host's networks do.
+        unet_class: class (or its dotted name) of each path; by default the host's plain or residual U-Net, whichever
+            `unet_kwargs` belong to.
+        regions: the heads are overlapping regions, not classes.
+        return_paths: for `TaiChiLoss`: the list is the fused logits and then both paths' logits of each supervised
+            scale. Without it the list holds fused logits alone, which any loss of the host takes.
+        config: the method, or a dictionary of the fields that differ from `TaiChiConfig`.
+        unet_kwargs: passed to each U-Net.
+
+    Raises:
+        ValueError: the U-Net has no encoder and decoder of nnU-Net's kind.
+    """
+
+    def __init__(
+        self,
+        input_channels: int,
+        num_classes: int,
+        deep_supervision: bool = False,
+        *,
+        unet_class: type[nn.Module] | str | None = None,
+        regions: bool = False,
+        return_paths: bool = False,
+        config: TaiChiConfig | dict[str, Any] | None = None,
+        **unet_kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__()
+        self.config = config if isinstance(config, TaiChiConfig) else TaiChiConfig(**(config or {}))
+        self.cpu_bf16, self.regions, self.return_paths = self.config.cpu_bf16, regions, return_paths
+        self.num_heads = num_classes if regions else num_classes - 1  # K
+        build = _find_unet(unet_class, unet_kwargs)
+        self.negative = _initialized(build(input_channels, self.num_heads, deep_supervision=True, **unet_kwargs))
+        self.positive = _initialized(build(input_channels, self.num_heads, deep_supervision=True, **unet_kwargs))
+        self.num_scales = self._prune_unsupervised_scales()
+        channels, dim = self.negative.encoder.output_channels, convert_conv_op_to_dim(self.negative.encoder.conv_op)
+        scaled = self.config.attention_scale == "sqrt_positions"
+        self.attention = ChannelToSpatialCrossAttention(channels[-1], dim, scaled) if self.config.attention else None
+        self.head_on_features = self.config.head != "none" and self.config.head_input == "features"
+        if self.head_on_features:
+            self.output = nn.ModuleDict({"seg_layers": self._take_output_layers()})
+        self.head = None if self.config.head == "none" else self._build_head(channels[0], dim)
+        self.deep_supervision = deep_supervision
+
+    @fast_on_cpu
+    def forward(self, image: Tensor) -> Tensor | list[Tensor | Paths]:
+        """Return the host's logits (B, num_classes, *spatial) of images (B, C, *spatial), or a list (see the class)."""
+        skips_n = self.negative.encoder(image)  # eq. 1: list of (B, C_i, *spatial_i), F_n last
+        skips_p = self.positive.encoder(image)  # eq. 2: F_p last
+        if self.attention is not None:
+            skips_n[-1], skips_p[-1] = self.attention(skips_n[-1], skips_p[-1])  # eq. 3
+        logits_n = self._decode(self.negative.decoder, skips_n)  # eq. 4: O'_n of each scale, (B, K, *spatial_i)
+        logits_p = self._decode(self.positive.decoder, skips_p)  # eq. 5: O'_p
+        scales = [self._refine(i, n, p) for i, (n, p) in enumerate(zip(logits_n, logits_p, strict=True))]  # eq. 10-11
+        if self.return_paths and (self.training or self.deep_supervision):
+            return [self._fuse(*scales[0]), *scales]
+        if self.deep_supervision:
+            return [self._fuse(*paths) for paths in scales]
+        return self._fuse(*scales[0])
+
+    def _decode(self, decoder: nn.Module, skips: list[Tensor]) -> list[Tensor]:
+        logits = decoder(skips)
+        return logits[: self.num_scales] if isinstance(logits, list) else [logits]
+
+    def _refine(self, scale: int, negative: Tensor, positive: Tensor) -> Paths:
+        """Let the paths correct each other; on features this is possible at the finest scale alone."""
+        if self.head is None or (self.head_on_features and scale > 0):
+            return negative, positive
+        negative, positive = self.head(negative, positive)
+        if self.head_on_features:
+            layers = self.output["seg_layers"]
+            return layers["negative"](negative), layers["positive"](positive)
+        return negative, positive
+
+    def _fuse(self, negative: Tensor, positive: Tensor) -> Tensor:
+        """Return what the host expects: region logits, or log-probabilities of background and classes."""
+        z_n, z_p = (z.to(torch.promote_types(z.dtype, torch.float32)) for z in (negative, positive))
+        fused = {"fused": (z_p - z_n) / 2, "lesion": z_p, "background": -z_n}[self.config.prediction]
+        if self.regions:
+            return fused
+        if self.num_heads == 1:
+            return F.logsigmoid(torch.cat((-fused, fused), 1))
+        background = (1 - fused.sigmoid().sum(1, keepdim=True)).clamp_min(SMALLEST_BACKGROUND).log()
+        return torch.cat((background, F.logsigmoid(fused)), 1)
+
+    @property
+    def decoder(self) -> nn.Module:
+        """Itself: the host switches deep supervision at `network.decoder.deep_supervision`."""
+        return self
+
+    @property
+    def deep_supervision(self) -> bool:
+        """Whether a list is returned; setting it switches both decoders."""
+        return self._deep_supervision
+
+    @deep_supervision.setter
+    def deep_supervision(self, enabled: bool) -> None:
+        self._deep_supervision = enabled
+        for path in (self.negative, self.positive):
+            path.decoder.deep_supervision = enabled and self.num_scales > 1
+
+    def compute_conv_feature_map_size(self, input_size: Sequence[int]) -> int:
+        """Return the number of values in all feature maps for one image of `input_size` pixels (for planners)."""
+        size = sum(path.compute_conv_feature_map_size(input_size) for path in (self.negative, self.positive))
+        strides = np.prod(self.negative.encoder.strides, axis=0)
+        channels = self.negative.encoder.output_channels
+        if self.attention is not None:
+            size += 4 * channels[-1] * np.prod([s // t for s, t in zip(input_size, strides, strict=True)])
+        if self.head is not None:
+            size += 2 * sum(layer.out_channels for layer in self.head.seg_layers["negative"][::2]) * np.prod(input_size)
+        return int(size)
+
+    def _prune_unsupervised_scales(self) -> int:
+        """Drop the output layers that no loss reaches and return the number of those that stay.
+
+        The host's loss weighs the coarsest scale 0. A layer without a gradient breaks distributed training, so the
+        paths of our own trainers end without it; a decoder hands on its features instead, and they are left out.
+        """
+        total = len(self.positive.decoder.seg_layers)
+        if not self.return_paths and self.config.deep_supervision:
+            return total
+        kept = max(1, total - 1) if self.config.deep_supervision else 1
+        for path in (self.negative, self.positive):
+            for i in range(total - kept):  # coarsest first
+                path.decoder.seg_layers[i] = nn.Identity()
+        return kept
+
+    def _take_output_layers(self) -> nn.ModuleDict:
+        """Take the finest output layers out of the decoders, so that these end in features."""
+        layers = nn.ModuleDict()
+        for name, path in (("negative", self.negative), ("positive", self.positive)):
+            layers[name], path.decoder.seg_layers[-1] = path.decoder.seg_layers[-1], nn.Identity()
+        return layers
+
+    def _build_head(self, features: int, dim: int) -> ComplementaryHead:
+        config = self.config
+        width, hidden = self.num_heads, config.head_logit_channels
+        if self.head_on_features:
+            width, hidden = features, features * config.head_expansion
+        kernel_size = 3 if config.head == "conv" else 1
+        return ComplementaryHead(width, hidden, dim, kernel_size, config.head_order == "positive_first")
+
+
+def paper_taichinet(
+    input_channels: int = 3, num_classes: int = 1, config: TaiChiConfig | None = None
+) -> TaiChiNet:
+    """Build TaiChiNet, or the variant in `config`, around the paper's own U-Net (figure 3).
+
+    It has `num_classes` sigmoid outputs and one scale. In training it returns the list that `TaiChiLoss` takes, in
+    evaluation the fused logits (B, num_classes, H, W).
+    """
+    config = replace(config or TaiChiConfig(), deep_supervision=False)
+    return TaiChiNet(
+        input_channels, num_classes, unet_class=PaperUNet, regions=True, return_paths=True, config=config
+    )
+
+
+def _find_unet(unet_class: type[nn.Module] | str | None, unet_kwargs: dict[str, Any]) -> type[nn.Module]:
+    if unet_class is None:
+        name = "ResidualEncoderUNet" if "n_blocks_per_stage" in unet_kwargs else "PlainConvUNet"
+        unet_class = f"dynamic_network_architectures.architectures.unet.{name}"
+    found = locate(unet_class) if isinstance(unet_class, str) else unet_class
+    if found is None:
+        raise ValueError(f"There is no network class {unet_class}: unet_class is the dotted name of a U-Net.")
+    return found
+
+
+def _initialized(unet: nn.Module) -> nn.Module:
+    """Initialise a U-Net as the host would; its initialiser stays off attention and head."""
+    if not hasattr(getattr(unet, "decoder", None), "seg_layers") or not hasattr(unet, "encoder"):
+        raise ValueError(
+            f"TaiChiNet doubles U-Nets with nnU-Net's encoder and decoder; {type(unet).__name__} is none. Use plans "
+            "of nnU-Net's default or residual-encoder planners."
+        )
+    if hasattr(unet, "initialize"):
+        unet.apply(unet.initialize)
+    return unet

@@ -1,0 +1,55 @@
+"""Every constant of the method, once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TaiChiConfig:
+    """The method of Wang et al. (JBHI 2024) in numbers and choices; a variant is a `dataclasses.replace` of it.
+
+    Equations and sections are the paper's. Where the paper is silent, the comment says how the value was chosen.
+
+    Raises:
+        ValueError: a field has a value that it does not know.
+    """
+
+    # --- network (section III)
+    attention: bool = True  # C2-attention between the bottlenecks (section III-B)
+    attention_scale: Literal["none", "sqrt_positions"] = "sqrt_positions"  # the paper shows no factor; see the README
+    head: Literal["none", "mlp", "conv"] = "mlp"  # complementary head; figure 10 (b, c) "mlp", (a) "conv"
+    head_input: Literal["logits", "features"] = "logits"  # what equations 10-11 refine
+    head_order: Literal["negative_first", "positive_first"] = "negative_first"  # figure 10 (c); (b) is the other
+    head_expansion: int = 2  # MLP width on features: 32 -> 64 -> 32
+    head_logit_channels: int = 64  # MLP width on logits, where an expansion of one channel would be two
+    prediction: Literal["fused", "lesion", "background"] = "fused"  # what the host gets: both paths, O_p, or 1 - O_n
+
+    # --- loss (section IV)
+    complementary_loss: bool = True  # equation 18
+    dice_smooth: float = 1e-5  # keeps equation 16 finite on empty sets
+    deep_supervision: bool = True  # the host's scales; the paper has none
+
+    # --- easy to hard (section IV-C)
+    easy_to_hard: bool = True
+    difficulty_terms: Literal["literal", "masked"] = "masked"  # equations 21-22 as written, or sparing the other lesion
+    warmup_fraction: float = 0.25  # of the epochs, for equation 21; the paper gives no length
+    miner_fraction: float = 0.25  # epochs of U-Net++ for one of TaiChiNet; see the README for what it costs
+    near_empty: float = 0.01  # share of the lesion below which a mined set is warned about
+
+    # --- machine
+    cpu_bf16: bool = True  # bf16 and channels_last where the processor has AMX or AVX512-BF16
+    max_lost_epochs: int = 10  # an interrupted training loses at most these, or 1% of a shorter one (never under 1)
+
+    def __post_init__(self) -> None:
+        """Refuse values that nothing would read."""
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
+        for name in ("warmup_fraction", "miner_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a fraction between 0 and 1, not {getattr(self, name)!r}.")
+
+
+_CHOICES = {
+    name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if hasattr(kind, "__args__")
+}
