@@ -173,14 +173,14 @@ class TaiChiNet(nn.Module):
 
 
 def paper_taichinet(
-    input_channels: int = 3, num_classes: int = 1, config: TaiChiConfig | None = None
+    input_channels: int = 3, num_classes: int = 1, config: TaiChiConfig = TaiChiConfig()
 ) -> TaiChiNet:
     """Build TaiChiNet, or the variant in `config`, around the paper's own U-Net (figure 3).
 
     It has `num_classes` sigmoid outputs and one scale. In training it returns the list that `TaiChiLoss` takes, in
     evaluation the fused logits (B, num_classes, H, W).
     """
-    config = replace(config or TaiChiConfig(), deep_supervision=False)
+    config = replace(config, deep_supervision=False)
     return TaiChiNet(
         input_channels, num_classes, unet_class=PaperUNet, regions=True, return_paths=True, config=config
     )

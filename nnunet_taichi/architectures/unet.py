@@ -13,7 +13,7 @@ class PaperUNet(nn.Module):
     """A 2D U-Net with max-pooling on the way down and plain upsampling on the way up; 8.64 M parameters.
 
     Two 3x3 convolutions with batch normalisation and ReLU a level; upsampling by 2 and a 3x3 convolution with the same
-    before each concatenation.
+    before each concatenation, a 3x3 convolution to the logits.
 
     Args:
         input_channels: channels of the image.
@@ -43,6 +43,7 @@ class PaperUNet(nn.Module):
             nn.Sequential(nn.Upsample(scale_factor=2), ConvDropoutNormReLU(nn.Conv2d, below, skip, 3, 1, **block))
             for below, skip in zip(widths[:-1], widths[1:], strict=True)
         )
+        self.decoder.seg_layers = nn.ModuleList(nn.Conv2d(skip, num_classes, 3, padding=1) for skip in widths[1:])
 
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         """Return the logits (B, num_classes, H, W) of images (B, C, H, W); H and W divisible by 2^(levels - 1)."""

@@ -1,0 +1,5 @@
+"""Easy and hard regions of the lesion (equations 23-24): maps, their storage, their way into a batch."""
+
+from nnunet_taichi.difficulty.coding import split_by_difficulty
+
+__all__ = ["split_by_difficulty"]

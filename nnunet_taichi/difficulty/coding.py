@@ -1,0 +1,76 @@
+"""Which pixels are easy, which hard, and how that fits into one int16 channel."""
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+MAX_HEADS = 9  # 3^9 - 1 is the last that fits into int16
+
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
+
+
+def split_by_difficulty(level1: Array, level4: Array, ground_truth: Array) -> tuple[Array, Array]:
+    """Split a lesion by what U-Net++ finds at its first and at its fourth level (equations 23-24).
+
+    Args:
+        level1: output of the shallowest level, boolean, any shape.
+        level4: output of the deepest level, boolean, of the same shape.
+        ground_truth: the lesion, boolean, of the same shape.
+
+    Returns:
+        easy = level1 and GT; hard = level4 and GT and not easy. Lesion pixels that neither level finds are in none.
+
+    >>> easy, hard = split_by_difficulty(np.array([1, 1, 0, 0]) > 0, np.array([0, 1, 1, 0]) > 0, np.array([1] * 4) > 0)
+    >>> easy.tolist(), hard.tolist()
+    ([True, True, False, False], [False, False, True, False])
+    """
+    easy = level1 & ground_truth
+    return easy, level4 & ground_truth & ~easy
+
+
+def encode_difficulty(easy: np.ndarray, hard: np.ndarray) -> np.ndarray:
+    """Code (K, *spatial) booleans as the sum over heads of 3^k {0 none, 1 easy, 2 hard}: (*spatial), int16.
+
+    Raises:
+        NotImplementedError: more than nine heads, whose codes overflow int16.
+    """
+    check_heads(len(easy))
+    weights = 3 ** np.arange(len(easy)).reshape(-1, *[1] * (easy.ndim - 1))
+    return ((easy + 2 * hard) * weights).sum(0).astype(np.int16)
+
+
+def decode_difficulty(codes: torch.Tensor, num_heads: int) -> torch.Tensor:
+    """Return the levels {0 none, 1 easy, 2 hard} of each head, (B, K, *spatial), from codes (B, *spatial)."""
+    return torch.stack([codes.long() // 3**k % 3 for k in range(num_heads)], 1)
+
+
+def check_heads(num_heads: int) -> None:
+    """Refuse what the code cannot hold.
+
+    Raises:
+        NotImplementedError: more than nine heads.
+    """
+    if num_heads > MAX_HEADS:
+        raise NotImplementedError(
+            f"Easy-to-hard maps hold {MAX_HEADS} classes or regions in one int16 channel, this data set has {num_heads}. "
+            "Train a variant with `easy_to_hard=False`, or merge classes."
+        )
+
+
+def shares(codes: np.ndarray, truth: np.ndarray) -> dict[str, list[int]]:
+    """Count the easy, hard and all lesion pixels of each head.
+
+    Args:
+        codes: difficulty codes, (*spatial).
+        truth: ground truth, (K, *spatial), boolean.
+
+    Returns:
+        Three lists of K counts, in pixels.
+    """
+    levels = decode_difficulty(torch.from_numpy(codes)[None], len(truth))[0]
+    return {
+        "easy": [int((level == 1).sum()) for level in levels],
+        "hard": [int((level == 2).sum()) for level in levels],
+        "lesion": [int(head.sum()) for head in truth],
+    }

@@ -1,0 +1,94 @@
+"""Pure tensor maths of the objective (section IV).
+
+Shapes: predictions and targets are (B, K, *spatial) for K foreground heads; a mask, where pixels count, broadcasts to
+that. Sums over pixels in equations 17 and 18 are read as means, or the dice term would vanish beside them.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+Gather = Callable[[Tensor], Tensor]  # (K,) sums of this process -> (processes, K)
+
+
+def dice_loss(
+    probabilities: Tensor,
+    target: Tensor,
+    mask: Tensor | None = None,
+    *,
+    batch_dice: bool = False,
+    smooth: float = 1e-5,
+    skip_empty: bool = False,
+    gather: Gather | None = None,
+) -> Tensor:
+    """Return 1 - (2 sum(y p) + smooth) / (sum(y^2) + sum(p^2) + smooth), averaged (equation 16).
+
+    Args:
+        probabilities: p in [0, 1], (B, K, *spatial).
+        target: y in {0, 1}, of the same shape.
+        mask: 1 where a pixel counts; None counts all.
+        batch_dice: sum over the batch as well, as the plan says, instead of image by image.
+        smooth: keeps an empty target finite.
+        skip_empty: an empty target gives 0 instead of 1.
+        gather: with `batch_dice`, collects the sums of all processes of a distributed training.
+
+    Returns:
+        The scalar loss.
+
+    >>> dice_loss(torch.tensor([[[0.5, 0.5]]]), torch.tensor([[[1.0, 0.0]]]), smooth=0)  # 1 - 1 / (1 + 0.5)
+    tensor(0.3333)
+    """
+    if mask is not None:
+        probabilities, target = probabilities * mask, target * mask
+    pixels = tuple(range(2, probabilities.ndim))
+    sums = torch.stack([(a * b).sum(pixels) for a, b in ((target, probabilities), (target, target))])  # (2, B, K)
+    sums = torch.cat((sums, probabilities.square().sum(pixels)[None]))  # (3, B, K)
+    if batch_dice:
+        sums = sums.sum(1) if gather is None else gather(sums.sum(1)).sum(0)  # (3, K)
+    overlap, true, predicted = sums
+    loss = 1 - (2 * overlap + smooth) / (true + predicted + smooth)
+    return (loss * (true > 0) if skip_empty else loss).mean()
+
+
+def bce_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None, *, skip_empty: bool = False) -> Tensor:
+    """Return the binary cross-entropy (equation 17) from logits, a mean over pixels, then over images and heads.
+
+    Args:
+        logits: (B, K, *spatial).
+        target: in {0, 1}, of the same shape.
+        mask: 1 where a pixel counts; None counts all.
+        skip_empty: an image and head without a target pixel gives 0.
+
+    Returns:
+        The scalar loss.
+
+    >>> bce_loss(torch.tensor([[[0.0, 0.0]]]), torch.tensor([[[1.0, 0.0]]]))  # log 2
+    tensor(0.6931)
+    """
+    losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    pixels = tuple(range(2, logits.ndim))
+    if mask is None:
+        losses = losses.mean(pixels)  # (B, K)
+    else:
+        mask = mask.expand_as(losses)
+        losses = (losses * mask).sum(pixels) / mask.sum(pixels).clamp_min(1)
+        target = target * mask
+    return (losses * (target.sum(pixels) > 0) if skip_empty else losses).mean()
+
+
+def complementary_loss(negative: Tensor, positive: Tensor) -> Tensor:
+    """Return the mean over pixels of (O_n - (1 - O_p))^2: both halves of equation 18 are equal.
+
+    Args:
+        negative: probabilities O_n of the background path, (B, K, *spatial).
+        positive: probabilities O_p of the lesion path, of the same shape.
+
+    Returns:
+        The scalar loss.
+
+    >>> complementary_loss(torch.tensor([[[0.75]]]), torch.tensor([[[0.75]]]))
+    tensor(0.2500)
+    """
+    return (negative - (1 - positive)).square().mean()
