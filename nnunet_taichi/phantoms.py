@@ -83,7 +83,7 @@ def _draw(
 ) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
     """Draw an image (size, size) and one mask (size, size) a lesion; lesions do not touch one another."""
     if size < 32:
-        raise ValueError(f"size must be at least 32 pixels, got {size}: smaller lesions than a pixel cannot be drawn")
+        raise ValueError(f"size must be at least 32 pixels, got {size}: lesions would vanish, choose 64 or more")
     grid: Grid = tuple(np.mgrid[0:size, 0:size] / size)  # depth, then lateral position, in shares of the image
     echo_db, gland = _tissue(rng, grid)
     _add_lobules(rng, grid, echo_db)
