@@ -128,10 +128,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the lines for the shell, and say on standard error where data will go if nobody chose."""
     root = os.path.abspath(os.path.expanduser(args.root or DEFAULT_ROOT))
     lines = shell_lines(SHELLS[args.shell], root, os.environ)
-    # A path is bytes to the shell, whatever encoding the terminal claims; print() would also end lines in \r\n on Windows.
+    # A path is bytes to the shell, whatever the terminal's encoding; and print() would end lines in \r\n on Windows.
     sys.stdout.buffer.write(os.fsencode("".join(f"{line}\n" for line in lines)))
     sys.stdout.flush()
-    if args.root is None and (unset := unset_data_variables(os.environ)):
+    if not args.root and (unset := unset_data_variables(os.environ)):
         print(
             f"nnunet_taichi env: {', '.join(unset)} under {root} (--root DIR chooses another folder)", file=sys.stderr
         )

@@ -112,7 +112,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("it's", "'it''s'"),
         ('$x `n "q"', "'$x `n \"q\"'"),
         ("é", "''+[char]233+''"),
-        ("Anna’s", "'Anna'+[char]8217+'s'"),
+        ("Anna\u2019s", "'Anna'+[char]8217+'s'"),
         ("a🙂b", "'a'+[char]55357+[char]56898+'b'"),
     ],
 )

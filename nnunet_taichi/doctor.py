@@ -1,0 +1,245 @@
+"""`nnunet_taichi doctor`: check this machine, and say how to mend what is wrong.
+
+A check is a function that returns what it found, or raises `CheckFailed`. Heavy packages are imported inside the
+checks: an installation too broken to import them is what the doctor is for.
+"""
+
+import argparse
+import contextlib
+import importlib
+import importlib.metadata
+import io
+import os
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from nnunet_taichi.discovery import DATA_VARIABLES, EXT_FOLDER, EXT_VARIABLE, holds_ext_folder, unset_data_variables
+
+if TYPE_CHECKING:
+    import torch
+
+TRAINER = "nnUNetTrainerTaichi"
+WRITTEN = ("nnUNet_preprocessed", "nnUNet_results")  # by training; raw data may well be read-only
+SET_VARIABLES = 'in this shell, run: eval "$(nnunet_taichi env)" (other shells: nnunet_taichi env --help)'
+REINSTALL_TORCH = (
+    "install the two as a pair, in one command and from one index: pip uninstall -y torch torchvision, then "
+    "pip install 'torch!=2.9.*' torchvision. For a CPU-only torch, name its index in that command for both"
+)
+
+
+class CheckFailed(Exception):  # noqa: N818 - it is a finding, not an error
+    """What a check found wrong, and how to mend it."""
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(problem)
+        self.cure = cure
+
+
+def check_host(device: str) -> str:
+    """The installed nnU-Net is one that looks for trainers outside itself (2.8) and has the interface we extend."""
+    cure = "pip install 'nnunetv2>=2.8,<3'"
+    try:
+        version = importlib.metadata.version("nnunetv2")
+    except importlib.metadata.PackageNotFoundError:
+        raise CheckFailed("nnunetv2 is not installed", cure) from None
+    major, minor = re.findall(r"\d+", version)[:2]
+    if int(major) != 2 or int(minor) < 8:
+        raise CheckFailed(f"nnunetv2 {version} is not >=2.8,<3", cure)
+    return f"nnunetv2 {version}"
+
+
+def check_torch(device: str) -> str:
+    """Torch and torchvision were built for each other: the host imports both, through timm."""
+    torch = _import_or_fail("torch")
+    if torch.__version__.startswith("2.9."):
+        raise CheckFailed(f"torch {torch.__version__}: nnunetv2 excludes torch 2.9", REINSTALL_TORCH)
+    torchvision = _import_or_fail("torchvision")
+    return f"torch {torch.__version__}, torchvision {torchvision.__version__}"
+
+
+def check_distutils(device: str) -> str:
+    """The host's preprocessing can import distutils, which Python 3.12 left to setuptools."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    try:
+        importlib.import_module("distutils.file_util")
+    except ImportError:
+        raise CheckFailed(
+            f"Python {version} has no distutils, which nnU-Net imports", "pip install setuptools"
+        ) from None
+    return f"Python {version}"
+
+
+def check_folders(device: str) -> str:
+    """The host's three folders are named and exist."""
+    if unset := unset_data_variables(os.environ):
+        raise CheckFailed(f"not set: {', '.join(unset)}", SET_VARIABLES)
+    if missing := [os.environ[name] for name in DATA_VARIABLES if not os.path.isdir(os.environ[name])]:
+        raise CheckFailed(
+            f"no such folder: {', '.join(missing)}", "make it (mkdir -p), or point its variable elsewhere"
+        )
+    return ", ".join(DATA_VARIABLES)
+
+
+def check_write_access(device: str) -> str:
+    """Training can write where it has to; tried, for permission bits lie on network drives."""
+    for name in WRITTEN:
+        if not os.environ.get(name):
+            raise CheckFailed(f"not set: {name}", SET_VARIABLES)
+        try:
+            tempfile.TemporaryFile(dir=os.environ[name]).close()
+        except OSError as error:
+            cure = f"get write access and free space there, or point {name} elsewhere"
+            raise CheckFailed(f"cannot write to {os.environ[name]}: {error.strerror}", cure) from None
+    return ", ".join(WRITTEN)
+
+
+def check_ext_variable(device: str) -> str:
+    """The host's variable for outside trainers names this installation's folder."""
+    value = os.environ.get(EXT_VARIABLE, "")
+    if not holds_ext_folder(value):
+        raise CheckFailed(f"{EXT_VARIABLE} ({value or 'not set'}) does not hold {EXT_FOLDER}", SET_VARIABLES)
+    return EXT_FOLDER
+
+
+def check_lookup(device: str) -> str:
+    """The host's own look-up finds the trainer."""
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            trainer = recursive_find_trainer_class_by_name(TRAINER)
+        except RuntimeError as error:
+            if "Could not find" not in str(error):  # torchvision beside a foreign torch is a RuntimeError as well
+                raise
+            raise CheckFailed(f"nnU-Net does not find {TRAINER}", SET_VARIABLES) from None
+    return f"{trainer.__module__}.{trainer.__name__}"
+
+
+def check_device(device: str) -> str:
+    """The device is there."""
+    import torch
+
+    from nnunet_taichi.architectures.precision import cpu_has_bf16
+
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            built = f"torch {torch.__version__} sees no CUDA device"
+            raise CheckFailed(built, "train with -device cpu; or mend the driver, or install a torch built for CUDA")
+        return f"cuda: {torch.cuda.get_device_name()}"
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise CheckFailed(f"torch {torch.__version__} sees no mps device", "train with -device cpu")
+    if device == "cpu":
+        return f"cpu: {torch.get_num_threads()} threads, {'bf16' if cpu_has_bf16() else 'no bf16, so float32'}"
+    return device
+
+
+def check_training_step(device: str) -> str:
+    """One step of training runs, the loss is finite, and every parameter learns."""
+    return f"loss {training_step(device):.3f} on a phantom"
+
+
+CHECKS: dict[str, Callable[[str], str]] = {
+    "host": check_host,
+    "torch": check_torch,
+    "python": check_distutils,
+    "folders": check_folders,
+    "write access": check_write_access,
+    "ext folder": check_ext_variable,
+    "trainer": check_lookup,
+    "device": check_device,
+    "training step": check_training_step,
+}
+
+
+def training_step(device: str) -> float:
+    """Train the paper's network for one step on two phantoms, as the host would on that device.
+
+    Returns:
+        The loss before the step.
+
+    Raises:
+        CheckFailed: the loss is not finite, or a parameter got no gradient.
+    """
+    import torch
+
+    from nnunet_taichi.architectures.taichinet import paper_taichinet
+    from nnunet_taichi.losses.taichi_loss import TaiChiLoss
+
+    network = paper_taichinet(input_channels=1, num_classes=1).to(device)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-2)
+    images, masks = (batch.to(device) for batch in _phantom_batch())
+    with torch.autocast("cuda", enabled=device == "cuda"):
+        loss = TaiChiLoss(num_heads=1, regions=True, config=network.config)(network(images), [masks])
+    loss.backward()
+    optimizer.step()
+    cure = "reinstall torch for this device, or train with -device cpu; if that fails too, report it as a bug"
+    if not torch.isfinite(loss):
+        raise CheckFailed(f"the loss is {loss.item()}", cure)
+    if dead := [name for name, parameter in network.named_parameters() if parameter.grad is None]:
+        raise CheckFailed(f"no gradient for {', '.join(dead)}", cure)
+    return loss.item()
+
+
+def diagnose(name: str, check: Callable[[str], str], device: str) -> bool:
+    """Run one check, print its line (and its cure on a second), and say whether it passed."""
+    try:
+        print(f"ok      {name}: {check(device)}", flush=True)
+        return True
+    except CheckFailed as failure:
+        problem, cure = str(failure), failure.cure
+    except Exception as error:  # a broken installation can raise anything, and the other checks still have to run
+        problem, cure = (
+            f"{type(error).__name__}: {error}",
+            "mend what failed above; if nothing did, report this as a bug",
+        )
+    print(f"failed  {name}: {problem}\n        cure: {cure}", flush=True)
+    return False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `nnunet_taichi doctor`."""
+    parser.add_argument(
+        "-device", choices=("cuda", "cpu", "mps"), help="device to train on (default: cuda if there is one, else cpu)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run every check, and return 1 if any failed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside torch and timm are nothing a user can mend
+        device = args.device or _default_device()
+        passed = [diagnose(name, check, device) for name, check in CHECKS.items()]
+    return 0 if all(passed) else 1
+
+
+def _default_device() -> str:
+    with contextlib.suppress(Exception):  # a torch that cannot be imported is a finding of check_torch
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cpu"
+
+
+def _import_or_fail(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # torchvision beside a foreign torch: RuntimeError, OSError or ImportError
+        raise CheckFailed(f"import {name}: {type(error).__name__}: {error}", REINSTALL_TORCH) from None
+
+
+def _phantom_batch() -> "tuple[torch.Tensor, torch.Tensor]":
+    """Draw images and masks as two float32 tensors (2, 1, 64, 64), images in [0, 1]."""
+    import numpy as np
+    import torch
+
+    from nnunet_taichi.phantoms import phantom
+
+    rng = np.random.default_rng(0)
+    pairs = zip(*(phantom(rng, size=64) for _ in range(2)), strict=True)
+    images, masks = (torch.from_numpy(np.stack(arrays)[:, None].astype(np.float32)) for arrays in pairs)
+    return images / 255, masks
