@@ -50,6 +50,4 @@ class TaiChiConfig:
                 raise ValueError(f"{name} is a fraction between 0 and 1, not {getattr(self, name)!r}.")
 
 
-_CHOICES = {
-    name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if hasattr(kind, "__args__")
-}
+_CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if hasattr(kind, "__args__")}

@@ -22,7 +22,7 @@ def fast_on_cpu(forward: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @wraps(forward)
-    def wrapper(self: nn.Module, image: Tensor) -> Any:  # noqa: ANN401
+    def wrapper(self: nn.Module, image: Tensor) -> Any:
         if image.device.type != "cpu" or not self.cpu_bf16 or not cpu_has_bf16():
             return forward(self, image)
         layout = torch.channels_last if image.ndim == 4 else torch.channels_last_3d
@@ -32,6 +32,6 @@ def fast_on_cpu(forward: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _float32(output: Any) -> Any:  # noqa: ANN401
+def _float32(output: Any) -> Any:
     """Return the same nest of lists and tuples with float32 tensors: the host adds up logits."""
     return output.float() if isinstance(output, Tensor) else type(output)(_float32(part) for part in output)

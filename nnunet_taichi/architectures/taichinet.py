@@ -54,7 +54,7 @@ class TaiChiNet(nn.Module):
         regions: bool = False,
         return_paths: bool = False,
         config: TaiChiConfig | dict[str, Any] | None = None,
-        **unet_kwargs: Any,  # noqa: ANN401
+        **unet_kwargs: Any,
     ) -> None:
         super().__init__()
         self.config = config if isinstance(config, TaiChiConfig) else TaiChiConfig(**(config or {}))
@@ -172,18 +172,14 @@ class TaiChiNet(nn.Module):
         return ComplementaryHead(width, hidden, dim, kernel_size, config.head_order == "positive_first")
 
 
-def paper_taichinet(
-    input_channels: int = 3, num_classes: int = 1, config: TaiChiConfig = TaiChiConfig()
-) -> TaiChiNet:
+def paper_taichinet(input_channels: int = 3, num_classes: int = 1, config: TaiChiConfig = TaiChiConfig()) -> TaiChiNet:
     """Build TaiChiNet, or the variant in `config`, around the paper's own U-Net (figure 3).
 
     It has `num_classes` sigmoid outputs and one scale. In training it returns the list that `TaiChiLoss` takes, in
     evaluation the fused logits (B, num_classes, H, W).
     """
     config = replace(config, deep_supervision=False)
-    return TaiChiNet(
-        input_channels, num_classes, unet_class=PaperUNet, regions=True, return_paths=True, config=config
-    )
+    return TaiChiNet(input_channels, num_classes, unet_class=PaperUNet, regions=True, return_paths=True, config=config)
 
 
 def _find_unet(unet_class: type[nn.Module] | str | None, unet_kwargs: dict[str, Any]) -> type[nn.Module]:

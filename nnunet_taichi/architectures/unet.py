@@ -35,7 +35,16 @@ class PaperUNet(nn.Module):
         block = {"conv_bias": True, "norm_op": nn.BatchNorm2d, "norm_op_kwargs": {}, "nonlin": nn.ReLU}
         block["nonlin_kwargs"] = {"inplace": True}
         self.encoder = PlainConvEncoder(
-            input_channels, n_stages, features_per_stage, nn.Conv2d, 3, strides, 2, **block, return_skips=True, pool="max"
+            input_channels,
+            n_stages,
+            features_per_stage,
+            nn.Conv2d,
+            3,
+            strides,
+            2,
+            **block,
+            return_skips=True,
+            pool="max",
         )
         self.decoder = UNetDecoder(self.encoder, num_classes, 2, deep_supervision)
         widths = list(features_per_stage)[::-1]

@@ -1,0 +1,82 @@
+"""The folder of a fold's maps, beside the U-Net++ model that made them."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
+
+
+class MapFolder:
+    """Difficulty maps, one file a training case, in the format in which the host loads a previous stage.
+
+    A map appears whole or not at all. `difficulty.json` is written last: with it the folder is complete.
+
+    Args:
+        folder: where the maps are.
+        dataset_class: the host's class for the preprocessed data; it knows the file format.
+    """
+
+    def __init__(self, folder: str | Path, dataset_class: type[nnUNetBaseDataset]) -> None:
+        self.folder, self.dataset_class = Path(folder), dataset_class
+
+    def is_complete(self, cases: Sequence[str], checkpoint: str | Path) -> bool:
+        """Tell whether all `cases` were mined with the model in `checkpoint`."""
+        try:
+            record = json.loads((self.folder / "difficulty.json").read_text())
+        except (OSError, ValueError):
+            return False
+        same_model = digest(checkpoint) in (record["checkpoint"], "")  # a model deleted to save space is no other model
+        return same_model and all(self.has(case) for case in cases)
+
+    def open(self, checkpoint: str | Path) -> None:
+        """Keep the maps of an interrupted run of this very model; clear those of another."""
+        source = self.folder / "checkpoint.sha256"
+        fingerprint = digest(checkpoint)
+        if not source.is_file() or source.read_text() != fingerprint:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            _write_whole(source, fingerprint)
+        (self.folder / "difficulty.json").unlink(missing_ok=True)
+
+    def close(self, checkpoint: str | Path, totals: dict[str, list[int]]) -> None:
+        """Declare the folder complete, with the pixels of each set by head."""
+        _write_whole(self.folder / "difficulty.json", json.dumps({"checkpoint": digest(checkpoint), "pixels": totals}))
+
+    def has(self, case: str) -> bool:
+        """Tell whether the map of `case` is there."""
+        return any((self.folder / f"{case}{ending}").is_file() for ending in (".b2nd", ".npz"))
+
+    def save(self, case: str, codes: np.ndarray) -> None:
+        """Write a map (Z, Y, X), int16, beside its place and rename it."""
+        partial = self.folder / "partial"
+        partial.mkdir(exist_ok=True)
+        self.dataset_class.save_seg(codes, str(partial / case))
+        for file in partial.glob(f"{case}.*"):
+            os.replace(file, self.folder / file.name)
+
+    def load(self, case: str, preprocessed: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the map (Z, Y, X) and the segmentation (Z, Y, X) of a case of the `preprocessed` folder."""
+        _, segmentation, codes, _ = self.dataset_class(preprocessed, [case], str(self.folder)).load_case(case)
+        return np.asarray(codes[:]), np.asarray(segmentation[:])[0]
+
+
+def digest(file: str | Path) -> str:
+    """Return the SHA-256 of a file, or nothing for a missing one."""
+    if not Path(file).is_file():
+        return ""
+    with open(file, "rb") as stream:
+        checksum = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            checksum.update(block)
+    return checksum.hexdigest()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -1,0 +1,27 @@
+"""What all our trainers add to the host's: checkpoints that survive an interruption."""
+
+import os
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+from nnunet_taichi.config import TaiChiConfig
+
+
+class DurableTrainer(nnUNetTrainer):
+    """The stock trainer with whole checkpoints, written often enough, and the method's constants on record.
+
+    A killed training loses at most `max_lost_epochs`, and at most 1% of its epochs where that is fewer (but one).
+    """
+
+    config = TaiChiConfig()
+
+    def on_train_start(self) -> None:
+        """Set the rhythm of checkpoints; the host's 50 epochs leave a short training nothing to resume from."""
+        self.save_every = max(1, min(self.config.max_lost_epochs, self.num_epochs // 100))
+        super().on_train_start()
+
+    def save_checkpoint(self, filename: str) -> None:
+        """Write beside and rename: the host writes in place, and an interruption leaves a torn file."""
+        super().save_checkpoint(filename + ".partial")
+        if os.path.isfile(filename + ".partial"):
+            os.replace(filename + ".partial", filename)

@@ -1,0 +1,149 @@
+"""One-shot preparation (figure 6): U-Net++ on the fold's training cases, then their easy and hard regions."""
+
+import argparse
+import os
+from copy import deepcopy
+
+import numpy as np
+import torch
+from batchgenerators.utilities.file_and_folder_operations import isfile, join
+from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from tqdm import tqdm
+
+from nnunet_taichi.difficulty.coding import shares
+from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
+from nnunet_taichi.difficulty.storage import MapFolder
+from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
+from nnunet_taichi.trainers.recipe import make_trainer
+from nnunet_taichi.trainers.unet_plus_plus import nnUNetTrainerUNetPlusPlus
+
+
+class Mining:
+    """What a TaiChi trainer needs before it starts; finished parts are found again, started ones are resumed.
+
+    Args:
+        trainer: the TaiChi trainer; its configuration, fold, plans and device are the miner's as well.
+    """
+
+    def __init__(self, trainer: nnUNetTrainer) -> None:
+        self.trainer, self.miner_class = trainer, find_miner(trainer)
+        plans_and_configuration = os.path.basename(trainer.output_folder_base).removeprefix(type(trainer).__name__)
+        model = self.miner_class.__name__ + plans_and_configuration
+        self.fold_folder = join(os.path.dirname(trainer.output_folder_base), model, f"fold_{trainer.fold}")
+        self.checkpoint = join(self.fold_folder, "checkpoint_final.pth")
+        dataset_class = infer_dataset_class(trainer.preprocessed_dataset_folder)
+        self.maps = MapFolder(join(self.fold_folder, "difficulty"), dataset_class)
+        self.cases = sorted(trainer.do_split()[0])  # the training cases; no other is ever opened
+
+    def run(self) -> str:
+        """Train and mine what is missing and return the folder of the maps."""
+        os.makedirs(self.fold_folder, exist_ok=True)
+        with file_lock(join(self.fold_folder, "mining.lock")):
+            if not from_rank_0(self.maps.is_complete(self.cases, self.checkpoint)):
+                self._announce()
+                miner = self._trained_miner()
+                self._write_maps(miner)
+                del miner
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+        return str(self.maps.folder)
+
+    def _announce(self) -> None:
+        segmentations = (join(self.trainer.preprocessed_dataset_folder, f"{case}_seg.b2nd") for case in self.cases)
+        megabytes = sum(os.path.getsize(file) for file in segmentations if isfile(file)) / 1e6
+        trained = "is trained already" if isfile(self.checkpoint) else f"trains {self.miner_class.epochs} epochs first"
+        self.trainer.print_to_log_file(
+            f"Easy-to-hard: {self.miner_class.__name__} {trained}, then {len(self.cases)} maps of about "
+            f"{megabytes:.1f} MB in all are written to {self.maps.folder}."
+        )
+
+    def _trained_miner(self) -> nnUNetTrainer:
+        """Return the miner with its final weights: loaded, resumed from where it stopped, or trained anew."""
+        trainer = self.trainer
+        started = any(isfile(join(self.fold_folder, f"checkpoint_{n}.pth")) for n in ("final", "latest", "best"))
+        started = from_rank_0(started)
+        finished = from_rank_0(isfile(self.checkpoint))
+        with without_wandb():
+            miner = self.miner_class(
+                {**deepcopy(trainer.plans_manager.plans), "continue_training": started},
+                trainer.configuration_name,
+                trainer.fold,
+                trainer.dataset_json,
+                trainer.device,
+            )
+        maybe_load_checkpoint(miner, started, False)
+        if not finished:
+            miner.run_training()
+        return miner
+
+    def _write_maps(self, miner: nnUNetTrainer) -> None:
+        """Let rank 0 write the maps; the ranks meet after each case, long before a collective times out."""
+        if is_rank_0():
+            self.maps.open(self.checkpoint)
+            predictor = LevelPredictor(miner)
+        totals: dict[str, list[int]] = {}
+        for case in tqdm(self.cases, desc="easy/hard maps", disable=not is_rank_0()):
+            if is_rank_0():
+                if not self.maps.has(case):
+                    self.maps.save(case, self._mine(predictor, case))
+                for name, pixels in self._count(case).items():
+                    totals[name] = [a + b for a, b in zip(totals.get(name, [0] * len(pixels)), pixels, strict=True)]
+            from_rank_0(None)
+        if is_rank_0():
+            self._report(totals)
+            self.maps.close(self.checkpoint, totals)
+        from_rank_0(None)
+
+    def _mine(self, predictor: LevelPredictor, case: str) -> np.ndarray:
+        dataset = self.maps.dataset_class(self.trainer.preprocessed_dataset_folder, [case])
+        image, segmentation, _, _ = dataset.load_case(case)
+        return predictor.mine(image[:], segmentation[:][0])
+
+    def _count(self, case: str) -> dict[str, list[int]]:
+        codes, segmentation = self.maps.load(case, self.trainer.preprocessed_dataset_folder)
+        return shares(codes, true_heads(segmentation, self.trainer.label_manager))
+
+    def _report(self, totals: dict[str, list[int]]) -> None:
+        """Log how much of each class or region is easy, hard, and found by neither level."""
+        log = self.trainer.print_to_log_file
+        for head, (easy, hard, lesion) in enumerate(zip(*(totals[n] for n in ("easy", "hard", "lesion")), strict=True)):
+            easy_share, hard_share = easy / max(lesion, 1), hard / max(lesion, 1)
+            log(f"Head {head}: {easy_share:.1%} easy, {hard_share:.1%} hard, {1 - easy_share - hard_share:.1%} missed.")
+            for name, share in (("easy", easy_share), ("hard", hard_share)):
+                if share < self.trainer.config.near_empty:
+                    log(f"WARNING: the {name} set of head {head} is nearly empty ({share:.2%}): its stage adds little.")
+
+
+def find_miner(trainer: nnUNetTrainer) -> type[nnUNetTrainer]:
+    """Return the U-Net++ trainer for a TaiChi trainer: a fraction of its epochs, the same iterations and seed."""
+    numbers = {"epochs": max(1, round(trainer.config.miner_fraction * trainer.num_epochs))}
+    for name in ("iterations", "seed"):
+        if getattr(trainer, name, None) is not None:
+            numbers[name] = getattr(trainer, name)
+    return make_trainer(nnUNetTrainerUNetPlusPlus, **numbers)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `nnunet_taichi mine`, named as nnU-Net's."""
+    parser.add_argument("-d", required=True, metavar="DATASET", help="dataset name or id")
+    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, as 2d")
+    parser.add_argument("-f", required=True, metavar="FOLD", help="fold, a number or all")
+    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default: %(default)s)")
+    parser.add_argument(
+        "-tr",
+        default="nnUNetTrainerTaichi",
+        metavar="TRAINER",
+        help="trainer that needs the maps (default: %(default)s)",
+    )
+    parser.add_argument("-device", default="cuda", choices=("cuda", "cpu", "mps"), help="default: %(default)s")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Mine for one fold and say where the maps are."""
+    fold = args.f if args.f == "all" else int(args.f)
+    device = torch.device(args.device)
+    trainer = get_trainer_from_args(args.d, args.c, fold, args.tr, args.p, continue_training=True, device=device)
+    print(trainer.mine())
+    return 0

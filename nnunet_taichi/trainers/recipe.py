@@ -1,0 +1,77 @@
+"""Trainer names are recipes: lengths and seeds are read from the name that nnU-Net looks up.
+
+<Base>[_<Variant>][_Paper][_<N>epochs][_<M>iterations][_seed<S>]
+"""
+
+import random
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+_END = re.compile(
+    r"(?:_(?P<epochs>[1-9]\d*)epochs)?(?:_(?P<iterations>[1-9]\d*)iterations)?(?:_seed(?P<seed>0|[1-9]\d*))?$"
+)
+
+
+class Recipe(nnUNetTrainer):
+    """Mixin in front of a trainer: the lengths and the seed of its name."""
+
+    epochs: int | None = None
+    iterations: int | None = None
+    seed: int | None = None
+
+    def __init__(  # the host reads its arguments by name: no others, no *args
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        if self.epochs:
+            self.num_epochs = self.epochs
+        if self.iterations:
+            self.num_iterations_per_epoch = self.iterations
+            self.num_val_iterations_per_epoch = max(1, self.iterations // 5)
+
+    def initialize(self) -> None:
+        """Seed the weights and all that the main process draws later; the host's workers stay random."""
+        if self.seed is not None:
+            random.seed(self.seed)
+            np.random.seed(self.seed)  # the generator that the host draws from
+            torch.manual_seed(self.seed)
+        super().initialize()
+
+
+def suffix(epochs: int | None = None, iterations: int | None = None, seed: int | None = None) -> str:
+    """Write the end of a recipe's name, in its one order.
+
+    >>> suffix(100, seed=2)
+    '_100epochs_seed2'
+    """
+    parts = (f"_{epochs}epochs" if epochs else "", f"_{iterations}iterations" if iterations else "")
+    return "".join(parts) + (f"_seed{seed}" if seed is not None else "")
+
+
+def split_name(name: str) -> tuple[str, dict[str, int]]:
+    """Split a trainer's name into that of its base and the lengths and seed after it.
+
+    >>> split_name("nnUNetTrainerTaichi_100epochs_seed2")
+    ('nnUNetTrainerTaichi', {'epochs': 100, 'seed': 2})
+    """
+    end = _END.search(name)
+    assert end is not None  # all its parts are optional
+    return name[: end.start()], {key: int(value) for key, value in end.groupdict().items() if value}
+
+
+@cache
+def make_trainer(base: type[nnUNetTrainer], **numbers: int) -> type[Any]:
+    """Make (once) the subclass of `base` with these lengths and seed; it pickles as an attribute of this package."""
+    name = base.__name__ + suffix(**numbers)
+    members = {**numbers, "__module__": __package__, "__doc__": f"{base.__name__} with what its name says."}
+    return type(name, (Recipe, base), members)

@@ -1,0 +1,160 @@
+"""nnUNetTrainerTaichi: TaiChiNet inside stock nnU-Net."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from batchgenerators.utilities.file_and_folder_operations import join
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from batchgeneratorsv2.transforms.utils.deep_supervision_downsampling import DownsampleSegForDSTransform
+from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import nn
+
+from nnunet_taichi.curriculum import stage, warmup_epochs
+from nnunet_taichi.difficulty.coding import check_heads
+from nnunet_taichi.difficulty.transforms import ConvertSegmentationKeepDifficulty
+from nnunet_taichi.losses.taichi_loss import TaiChiLoss
+from nnunet_taichi.trainers.durable import DurableTrainer
+from nnunet_taichi.trainers.mining import Mining
+
+TAICHINET = "nnunet_taichi.architectures.taichinet.TaiChiNet"
+REGIONS_KEY = "nnunet_taichi_regions"  # in plans.json
+
+
+class nnUNetTrainerTaichi(DurableTrainer):
+    """Train TaiChiNet around the U-Net of any plan, from easy to hard.
+
+    Raises:
+        NotImplementedError: a cascade, whose second stage needs the channel that carries the difficulty; or more than
+            nine classes or regions.
+    """
+
+    def __init__(
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008
+    ) -> None:
+        if PlansManager(plans).get_configuration(configuration).previous_stage_name is not None:
+            raise NotImplementedError(
+                f"{configuration} is the second stage of a cascade. There the previous segmentation comes in by the "
+                "channel that carries the difficulty maps. Train 2d, 3d_lowres or 3d_fullres instead."
+            )
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        # labels and regions look alike to the static constructor below; the host saves the plans for prediction
+        self.plans_manager.plans[REGIONS_KEY] = self.label_manager.has_regions
+        if self.config.easy_to_hard:
+            check_heads(self._num_heads())
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """Build TaiChiNet around the plan's U-Net; a class method, for the variant is the class's."""
+        kwargs = dict(configuration_manager.network_arch_init_kwargs)
+        if configuration_manager.network_arch_class_name != TAICHINET:
+            kwargs["unet_class"] = configuration_manager.network_arch_class_name
+        kwargs.update(config=cls.config, regions=plans_manager.plans.get(REGIONS_KEY, False), return_paths=True)
+        return get_network_from_plans(
+            TAICHINET,
+            kwargs,
+            configuration_manager.network_arch_init_kwargs_req_import,
+            num_input_channels,
+            num_output_channels,
+            deep_supervision=enable_deep_supervision,
+        )
+
+    def _get_deep_supervision_scales(self) -> list[list[float]]:
+        """Leave out the scales without a loss: the coarsest, as the host's weights do, or all but the finest."""
+        scales = super()._get_deep_supervision_scales()
+        return scales[: max(1, len(scales) - 1)] if self.config.deep_supervision else scales[:1]
+
+    def _build_loss(self) -> nn.Module:
+        """Build the paper's objective; the host's loss knows one path."""
+        if not self.enable_deep_supervision:
+            raise ValueError(
+                "enable_deep_supervision stays on: it brings the paths to the loss. Set "
+                "`config = replace(config, deep_supervision=False)` in your trainer for a single scale."
+            )
+        return TaiChiLoss(
+            self._num_heads(),
+            self.label_manager.has_regions,
+            self.label_manager.ignore_label,
+            [0.5**i for i in range(len(self._get_deep_supervision_scales()))],
+            self.configuration_manager.batch_dice,
+            self.is_ddp,
+            self.config,
+        )
+
+    def mine(self) -> str:
+        """Train U-Net++ and write the easy/hard maps of this fold, as far as they are missing; return their folder."""
+        return Mining(self).run()
+
+    def on_train_start(self) -> None:
+        """Prepare the difficulty maps before the host reads its data; they are the one thing that it does not have."""
+        self.print_to_log_file(f"TaiChi configuration: {asdict(self.config)}")
+        if self.config.easy_to_hard:
+            warmup = warmup_epochs(self.num_epochs, self.config)
+            self.print_to_log_file(
+                f"Stage 1 (easy): {warmup} epochs, stage 2 (hard): {self.num_epochs - warmup} epochs."
+            )
+            self.difficulty_folder = self.mine()
+        super().on_train_start()
+        with open(join(self.output_folder, "taichi_config.json"), "w") as file:
+            json.dump(asdict(self.config), file, indent=2)
+
+    def get_tr_and_val_datasets(self) -> tuple[nnUNetBaseDataset, nnUNetBaseDataset]:
+        """Hand the maps to the training data set alone: validation cases have none."""
+        dataset_tr, dataset_val = super().get_tr_and_val_datasets()
+        if self.config.easy_to_hard:
+            dataset_tr.folder_with_segs_from_previous_stage = self.difficulty_folder
+        return dataset_tr, dataset_val
+
+    @staticmethod
+    def get_training_transforms(  # the host passes the first five by position
+        patch_size: Any,
+        rotation_for_DA: Any,  # noqa: N803
+        deep_supervision_scales: list | None,
+        mirror_axes: tuple[int, ...],
+        do_dummy_2d_data_aug: bool,
+        regions: list | None = None,
+        ignore_label: int | None = None,
+        **kwargs: Any,
+    ) -> BasicTransform:
+        """Keep the difficulty channel beside regions; the host's conversion to regions drops it."""
+        scales = deep_supervision_scales if regions is None else None
+        pipeline = nnUNetTrainer.get_training_transforms(
+            patch_size, rotation_for_DA, scales, mirror_axes, do_dummy_2d_data_aug, ignore_label=ignore_label, **kwargs
+        )
+        if regions is not None:
+            heads = [*regions, ignore_label] if ignore_label is not None else list(regions)
+            pipeline.transforms.append(ConvertSegmentationKeepDifficulty(heads))
+            pipeline.transforms.append(DownsampleSegForDSTransform(deep_supervision_scales))
+        return pipeline
+
+    def on_train_epoch_start(self) -> None:
+        """Tell the loss the stage, a function of the epoch alone."""
+        super().on_train_epoch_start()
+        self.loss.train()
+        self.loss.stage = stage(self.current_epoch, self.num_epochs, self.config)
+        self.print_to_log_file(f"Stage: {self.loss.stage.name.lower()}")
+
+    def on_validation_epoch_start(self) -> None:
+        """Compare epochs by the two segmentation losses alone."""
+        super().on_validation_epoch_start()
+        self.loss.eval()
+
+    def _num_heads(self) -> int:
+        """Return K, the foreground classes or regions."""
+        return self.label_manager.num_segmentation_heads - (not self.label_manager.has_regions)

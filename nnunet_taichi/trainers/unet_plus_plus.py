@@ -1,0 +1,43 @@
+"""The trainer of U-Net++: a network to compare with, and the miner of easy and hard regions."""
+
+from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import nn
+
+from nnunet_taichi.architectures.unet_plus_plus import MAX_DEPTH
+from nnunet_taichi.trainers.durable import DurableTrainer
+
+
+class nnUNetTrainerUNetPlusPlus(DurableTrainer):
+    """U-Net++ of the plan's widths, with the host's loss at each of its depths."""
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """Build U-Net++ in place of the plan's U-Net; a class method, for the constants are the class's."""
+        return get_network_from_plans(
+            "nnunet_taichi.architectures.unet_plus_plus.UNetPlusPlus",
+            {**configuration_manager.network_arch_init_kwargs, "cpu_bf16": cls.config.cpu_bf16},
+            configuration_manager.network_arch_init_kwargs_req_import,
+            num_input_channels,
+            num_output_channels,
+            deep_supervision=enable_deep_supervision,
+        )
+
+    def _get_deep_supervision_scales(self) -> list[list[float]]:
+        """Return one full-resolution scale a depth."""
+        strides = self.configuration_manager.pool_op_kernel_sizes
+        return [[1.0] * len(strides[0])] * min(MAX_DEPTH, len(strides) - 1)
+
+    def _build_loss(self) -> nn.Module:
+        """Weigh all depths alike: the host's weights leave the last, the source of the easy regions, untrained."""
+        loss = super()._build_loss()
+        depths = len(self._get_deep_supervision_scales())
+        return DeepSupervisionWrapper(loss.loss, [1 / depths] * depths)
