@@ -1,0 +1,98 @@
+"""BUSI, breast ultrasound images (Al-Dhabyani et al. 2020): `benign (1).png`, `benign (1)_mask.png`, and so on."""
+
+import argparse
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from nnunet_taichi.dataset_conversion.case import Case
+from nnunet_taichi.dataset_conversion.errors import BadFilesError, SourceNotFoundError, UnexpectedFileError
+from nnunet_taichi.dataset_conversion.raw_dataset import Description
+
+SUMMARY = "BUSI, breast ultrasound: 437 benign lesions, 210 malignant ones, 133 normal images"
+DEFAULT_NAME = "BUSI"
+DESCRIPTION = Description(
+    channel="ultrasound",
+    labels={"background": 0, "lesion": 1},
+    reference="Al-Dhabyani et al., Dataset of breast ultrasound images, Data in Brief 28 (2020) 104863",
+    licence="public; cite the reference",
+)
+
+LESION_CLASSES = ("benign", "malignant")
+NORMAL_CLASS = "normal"
+
+FilesByNumber = dict[int, list[Path]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only BUSI needs."""
+    parser.add_argument("--with-normal", action="store_true", help="also convert the normal images, with empty labels")
+
+
+def find_cases(args: argparse.Namespace) -> list[Case]:
+    """Find the cases in `args.source`, the folder that holds benign/, malignant/ and normal/, or its parent.
+
+    Returns:
+        The cases by class and number, named like benign_001. No picture is read yet.
+
+    Raises:
+        SourceNotFoundError: The folders are not there, or one is empty.
+        BadFilesError: There are PNG files with names that BUSI does not have.
+    """
+    classes = (*LESION_CLASSES, NORMAL_CLASS) if args.with_normal else LESION_CLASSES
+    folders = _find_class_folders(args.source, classes)
+    return [case for name in classes for case in _find_cases_of_class(folders[name], name)]
+
+
+def _find_class_folders(source: Path, classes: tuple[str, ...]) -> dict[str, Path]:
+    """Map each class to its folder, in the source or one level below."""
+    wanted = " and ".join(f"{name}/" for name in classes)
+    if not source.is_dir():
+        raise SourceNotFoundError(source, f"is not a folder; give the one that holds {wanted}, or its parent")
+    candidates = (source, *_subfolders(source).values())
+    found = [_subfolders(folder) for folder in candidates if set(classes) <= _subfolders(folder).keys()]
+    if not found:
+        raise SourceNotFoundError(source, f"holds no BUSI: looked for {wanted} in it and one level below")
+    if len(found) > 1:
+        places = " and ".join(str(folders[classes[0]].parent) for folders in found)
+        raise SourceNotFoundError(source, f"holds BUSI more than once: give one of {places}")
+    return found[0]
+
+
+def _subfolders(folder: Path) -> dict[str, Path]:
+    """Map the lower-case name of each subfolder to its path."""
+    return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+
+
+def _find_cases_of_class(folder: Path, name: str) -> list[Case]:
+    """Pair the images of one class with their masks."""
+    images, masks = _sort_files(folder, name)
+    if not images:
+        raise SourceNotFoundError(folder, f"holds no image: looked for {name} (1).png and so on")
+    return [
+        Case(f"{name}_{number:03d}", image, tuple(masks.get(number, ())), has_lesion=name != NORMAL_CLASS)
+        for number in sorted(images.keys() | masks.keys())
+        # a mask without its image becomes a case without it, so that it is listed together with all other bad files
+        for image in images.get(number, [folder / f"{name} ({number}).png"])
+    ]
+
+
+def _sort_files(folder: Path, name: str) -> tuple[FilesByNumber, FilesByNumber]:
+    """Tell images from masks; what is no PNG file (notes, thumbnails) is passed over."""
+    pattern = re.compile(rf"{name}\s*\((\d+)\)(_mask(?:_\d+)?)?", re.IGNORECASE)
+    images: FilesByNumber = defaultdict(list)
+    masks: FilesByNumber = defaultdict(list)
+    strangers = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() != ".png" or path.name.startswith("."):  # macOS leaves ._benign (1).png
+            continue
+        match = pattern.fullmatch(path.stem)
+        if match:
+            (masks if match[2] else images)[int(match[1])].append(path)
+        else:
+            strangers.append(
+                UnexpectedFileError(path, f"expected {name} (N).png, {name} (N)_mask.png or ..._mask_1.png")
+            )
+    if strangers:
+        raise BadFilesError(strangers)
+    return images, masks
