@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class ComplementaryHead(nn.Module):
     """Two MLPs that refine each path from the complement of the other, one after the other.
 
-    In logits z, with s the sigmoid: z_n = z'_n + MLP_n(1 - s(z'_p)), then z_p = z'_p + MLP_p(1 - s(z_n)). An MLP acts on
-    each position alone: a 1x1 convolution up, ReLU, a 1x1 convolution down.
+    In logits z, with s the sigmoid: z_n = z'_n + MLP_n(1 - s(z'_p)), then z_p = z'_p + MLP_p(1 - s(z_n)). An MLP acts
+    on each position alone: a 1x1 convolution up, ReLU, a 1x1 convolution down.
 
     Args:
         num_classes: channels of the logits (or features) that come in.

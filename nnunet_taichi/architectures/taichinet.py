@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pydoc import locate
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from nnunet_taichi.architectures.complementary_head import ComplementaryHead
 from nnunet_taichi.architectures.cross_attention import ChannelToSpatialCrossAttention
+from nnunet_taichi.architectures.paths import build_path, prune_outputs
 from nnunet_taichi.architectures.precision import fast_on_cpu
 from nnunet_taichi.architectures.unet import PaperUNet
 from nnunet_taichi.config import TaiChiConfig
@@ -60,10 +60,9 @@ class TaiChiNet(nn.Module):
         self.config = config if isinstance(config, TaiChiConfig) else TaiChiConfig(**(config or {}))
         self.cpu_bf16, self.regions, self.return_paths = self.config.cpu_bf16, regions, return_paths
         self.num_heads = num_classes if regions else num_classes - 1  # K
-        build = _find_unet(unet_class, unet_kwargs)
-        self.negative = _initialized(build(input_channels, self.num_heads, deep_supervision=True, **unet_kwargs))
-        self.positive = _initialized(build(input_channels, self.num_heads, deep_supervision=True, **unet_kwargs))
-        self.num_scales = self._prune_unsupervised_scales()
+        unet_kwargs.update(input_channels=input_channels, num_classes=self.num_heads)
+        self.negative, self.positive = (build_path(unet_class, **unet_kwargs) for _ in range(2))
+        self.num_scales = prune_outputs((self.negative, self.positive), self._count_scales())
         channels, dim = self.negative.encoder.output_channels, convert_conv_op_to_dim(self.negative.encoder.conv_op)
         scaled = self.config.attention_scale == "sqrt_positions"
         self.attention = ChannelToSpatialCrossAttention(channels[-1], dim, scaled) if self.config.attention else None
@@ -141,20 +140,12 @@ class TaiChiNet(nn.Module):
             size += 2 * sum(layer.out_channels for layer in self.head.seg_layers["negative"][::2]) * np.prod(input_size)
         return int(size)
 
-    def _prune_unsupervised_scales(self) -> int:
-        """Drop the output layers that no loss reaches and return the number of those that stay.
-
-        The host's loss weighs the coarsest scale 0. A layer without a gradient breaks distributed training, so the
-        paths of our own trainers end without it; a decoder hands on its features instead, and they are left out.
-        """
+    def _count_scales(self) -> int:
+        """Return how many scales have a loss; the host's and ours weigh the coarsest 0."""
         total = len(self.positive.decoder.seg_layers)
-        if not self.return_paths and self.config.deep_supervision:
-            return total
-        kept = max(1, total - 1) if self.config.deep_supervision else 1
-        for path in (self.negative, self.positive):
-            for i in range(total - kept):  # coarsest first
-                path.decoder.seg_layers[i] = nn.Identity()
-        return kept
+        if not self.config.deep_supervision:
+            return 1
+        return max(1, total - 1) if self.return_paths else total
 
     def _take_output_layers(self) -> nn.ModuleDict:
         """Take the finest output layers out of the decoders, so that these end in features."""
@@ -180,25 +171,3 @@ def paper_taichinet(input_channels: int = 3, num_classes: int = 1, config: TaiCh
     """
     config = replace(config, deep_supervision=False)
     return TaiChiNet(input_channels, num_classes, unet_class=PaperUNet, regions=True, return_paths=True, config=config)
-
-
-def _find_unet(unet_class: type[nn.Module] | str | None, unet_kwargs: dict[str, Any]) -> type[nn.Module]:
-    if unet_class is None:
-        name = "ResidualEncoderUNet" if "n_blocks_per_stage" in unet_kwargs else "PlainConvUNet"
-        unet_class = f"dynamic_network_architectures.architectures.unet.{name}"
-    found = locate(unet_class) if isinstance(unet_class, str) else unet_class
-    if found is None:
-        raise ValueError(f"There is no network class {unet_class}: unet_class is the dotted name of a U-Net.")
-    return found
-
-
-def _initialized(unet: nn.Module) -> nn.Module:
-    """Initialise a U-Net as the host would; its initialiser stays off attention and head."""
-    if not hasattr(getattr(unet, "decoder", None), "seg_layers") or not hasattr(unet, "encoder"):
-        raise ValueError(
-            f"TaiChiNet doubles U-Nets with nnU-Net's encoder and decoder; {type(unet).__name__} is none. Use plans "
-            "of nnU-Net's default or residual-encoder planners."
-        )
-    if hasattr(unet, "initialize"):
-        unet.apply(unet.initialize)
-    return unet

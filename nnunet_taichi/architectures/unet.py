@@ -1,6 +1,7 @@
 """The paper's own U-Net (figure 3), with the encoder and decoder interface of the host's."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from dynamic_network_architectures.building_blocks.plain_conv_encoder import PlainConvEncoder
 from dynamic_network_architectures.building_blocks.simple_conv_blocks import ConvDropoutNormReLU
@@ -50,7 +51,7 @@ class PaperUNet(nn.Module):
         widths = list(features_per_stage)[::-1]
         self.decoder.transpconvs = nn.ModuleList(
             nn.Sequential(nn.Upsample(scale_factor=2), ConvDropoutNormReLU(nn.Conv2d, below, skip, 3, 1, **block))
-            for below, skip in zip(widths[:-1], widths[1:], strict=True)
+            for below, skip in pairwise(widths)
         )
         self.decoder.seg_layers = nn.ModuleList(nn.Conv2d(skip, num_classes, 3, padding=1) for skip in widths[1:])
 

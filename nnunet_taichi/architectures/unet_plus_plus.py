@@ -48,8 +48,8 @@ class UNetPlusPlus(nn.Module):
         self.depth = min(MAX_DEPTH, n_stages - 1)
         if self.depth < 1 or set(_as_list(strides[0])) != {1}:
             raise ValueError(
-                f"U-Net++ needs two stages or more and full resolution in the first, got {n_stages} stages with strides "
-                f"{strides}."
+                "U-Net++ needs two stages or more and full resolution in the first, "
+                f"got {n_stages} stages with strides {strides}."
             )
         self.deep_supervision, self.cpu_bf16 = deep_supervision, cpu_bf16
         names = ("conv_bias", "norm_op", "norm_op_kwargs", "dropout_op", "dropout_op_kwargs", "nonlin", "nonlin_kwargs")

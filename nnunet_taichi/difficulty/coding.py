@@ -53,8 +53,8 @@ def check_heads(num_heads: int) -> None:
     """
     if num_heads > MAX_HEADS:
         raise NotImplementedError(
-            f"Easy-to-hard maps hold {MAX_HEADS} classes or regions in one int16 channel, this data set has {num_heads}. "
-            "Train a variant with `easy_to_hard=False`, or merge classes."
+            f"Easy-to-hard maps hold {MAX_HEADS} classes or regions in one int16 channel, this data set has "
+            f"{num_heads}. Train a variant with `easy_to_hard=False`, or merge classes."
         )
 
 
