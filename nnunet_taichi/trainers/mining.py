@@ -6,10 +6,11 @@ from copy import deepcopy
 
 import numpy as np
 import torch
-from batchgenerators.utilities.file_and_folder_operations import isfile, join
+from batchgenerators.utilities.file_and_folder_operations import isfile, join, load_json, save_json
 from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.helpers import empty_cache
 from tqdm import tqdm
 
 from nnunet_taichi.difficulty.coding import shares
@@ -41,14 +42,31 @@ class Mining:
         """Train and mine what is missing and return the folder of the maps."""
         os.makedirs(self.fold_folder, exist_ok=True)
         with file_lock(join(self.fold_folder, "mining.lock")):
+            self._check_split()
             if not from_rank_0(self.maps.is_complete(self.cases, self.checkpoint)):
                 self._announce()
                 miner = self._trained_miner()
                 self._write_maps(miner)
                 del miner
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
+                empty_cache(self.trainer.device)
         return str(self.maps.folder)
+
+    def _check_split(self) -> None:
+        """Refuse a U-Net++ that learned from other cases: it may have seen what validates this fold.
+
+        Raises:
+            RuntimeError: the split changed since U-Net++ was started.
+        """
+        record = join(self.fold_folder, "training_cases.json")
+        if self._started() and isfile(record) and load_json(record) != self.cases:
+            raise RuntimeError(
+                f"The split of fold {self.trainer.fold} changed since {self.miner_class.__name__} was trained on it. "
+                f"Restore splits_final.json, or remove {self.fold_folder} to train it anew."
+            )
+        save_json(self.cases, record)
+
+    def _started(self) -> bool:
+        return any(isfile(join(self.fold_folder, f"checkpoint_{name}.pth")) for name in ("final", "latest", "best"))
 
     def _announce(self) -> None:
         segmentations = (join(self.trainer.preprocessed_dataset_folder, f"{case}_seg.b2nd") for case in self.cases)
@@ -62,8 +80,7 @@ class Mining:
     def _trained_miner(self) -> nnUNetTrainer:
         """Return the miner with its final weights: loaded, resumed from where it stopped, or trained anew."""
         trainer = self.trainer
-        started = any(isfile(join(self.fold_folder, f"checkpoint_{n}.pth")) for n in ("final", "latest", "best"))
-        started = from_rank_0(started)
+        started = from_rank_0(self._started())
         finished = from_rank_0(isfile(self.checkpoint))
         with without_wandb():
             miner = self.miner_class(
