@@ -1,6 +1,7 @@
 """Where a data set goes, and how it gets there: complete or not at all."""
 
-import tempfile
+import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,16 +39,23 @@ def appear_complete(target: Path) -> Iterator[Path]:
     It lies beside the target, where renaming is atomic, in a folder whose leading dot hides it from the host. A target
     that is there already stays until then, and comes back if its successor cannot be put in its place.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as workspace:
-        new, old = Path(workspace) / "new", Path(workspace) / "old"
-        new.mkdir()  # a folder of its own, for the temporary one is closed to other users
+    workspace = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    new, old = workspace / "new", workspace / "old"
+    try:
+        new.mkdir(parents=True)
         yield new
-        try:
-            if target.exists():
-                target.rename(old)
-            new.rename(target)
-        except BaseException:  # Ctrl-C too
-            if old.exists() and not target.exists():
-                old.rename(target)
-            raise
+        _replace(target, new, old)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _replace(target: Path, new: Path, old: Path) -> None:
+    """Put the new folder in the target's place, and move a target that is there already to `old`."""
+    try:
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    except BaseException:  # Ctrl-C too
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
