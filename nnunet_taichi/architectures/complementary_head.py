@@ -34,6 +34,7 @@ class ComplementaryHead(nn.Module):
         # the name keeps the host's -pretrained_weights from asking for the same number of classes
         self.seg_layers = nn.ModuleDict({"negative": block(), "positive": block()})
         self.positive_first = positive_first
+        self.channels = 2 * (hidden + num_classes)  # of all feature maps
 
     def forward(self, negative_logits: Tensor, positive_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Refine both paths.

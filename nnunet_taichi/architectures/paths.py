@@ -9,7 +9,10 @@ from torch import nn
 HOST_UNETS = "dynamic_network_architectures.architectures.unet"
 
 
-def build_path(unet_class: type[nn.Module] | str | None, **unet_kwargs: Any) -> nn.Module:
+UNet = Any  # torch declares a module's attributes as tensors, so that a type would hide encoder and decoder
+
+
+def build_path(unet_class: type[nn.Module] | str | None, **unet_kwargs: Any) -> UNet:
     """Build and initialise one U-Net; its own initialiser stays off what TaiChiNet adds.
 
     Args:
@@ -36,7 +39,7 @@ def build_path(unet_class: type[nn.Module] | str | None, **unet_kwargs: Any) -> 
     return unet
 
 
-def prune_outputs(paths: Sequence[nn.Module], kept: int) -> int:
+def prune_outputs(paths: Sequence[UNet], kept: int) -> int:
     """Drop the output layers that no loss reaches and return how many stay.
 
     A layer without a gradient breaks distributed training. Where one is dropped, the decoder hands on its features.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nnunet_taichi.architectures.complementary_head import ComplementaryHead
 from nnunet_taichi.architectures.cross_attention import ChannelToSpatialCrossAttention
-from nnunet_taichi.architectures.paths import build_path, prune_outputs
+from nnunet_taichi.architectures.paths import UNet, build_path, prune_outputs
 from nnunet_taichi.architectures.precision import fast_on_cpu
 from nnunet_taichi.architectures.unet import PaperUNet
 from nnunet_taichi.config import TaiChiConfig
@@ -44,6 +44,9 @@ class TaiChiNet(nn.Module):
         ValueError: the U-Net has no encoder and decoder of nnU-Net's kind.
     """
 
+    negative: UNet
+    positive: UNet
+
     def __init__(
         self,
         input_channels: int,
@@ -68,7 +71,8 @@ class TaiChiNet(nn.Module):
         self.attention = ChannelToSpatialCrossAttention(channels[-1], dim, scaled) if self.config.attention else None
         self.head_on_features = self.config.head != "none" and self.config.head_input == "features"
         if self.head_on_features:
-            self.output = nn.ModuleDict({"seg_layers": self._take_output_layers()})
+            self.output = nn.Module()
+            self.output.seg_layers = self._take_output_layers()  # named for the host, as in ComplementaryHead
         self.head = None if self.config.head == "none" else self._build_head(channels[0], dim)
         self.deep_supervision = deep_supervision
 
@@ -98,7 +102,7 @@ class TaiChiNet(nn.Module):
             return negative, positive
         negative, positive = self.head(negative, positive)
         if self.head_on_features:
-            layers = self.output["seg_layers"]
+            layers: Any = self.output.seg_layers
             return layers["negative"](negative), layers["positive"](positive)
         return negative, positive
 
@@ -132,12 +136,12 @@ class TaiChiNet(nn.Module):
     def compute_conv_feature_map_size(self, input_size: Sequence[int]) -> int:
         """Return the number of values in all feature maps for one image of `input_size` pixels (for planners)."""
         size = sum(path.compute_conv_feature_map_size(input_size) for path in (self.negative, self.positive))
-        strides = np.prod(self.negative.encoder.strides, axis=0)
-        channels = self.negative.encoder.output_channels
-        if self.attention is not None:
-            size += 4 * channels[-1] * np.prod([s // t for s, t in zip(input_size, strides, strict=True)])
+        if self.attention is not None:  # queries, keys and values of both paths
+            encoder = self.negative.encoder
+            bottleneck = np.array(input_size) // np.prod(encoder.strides, axis=0)
+            size += 4 * encoder.output_channels[-1] * np.prod(bottleneck)
         if self.head is not None:
-            size += 2 * sum(layer.out_channels for layer in self.head.seg_layers["negative"][::2]) * np.prod(input_size)
+            size += self.head.channels * np.prod(input_size)
         return int(size)
 
     def _count_scales(self) -> int:
@@ -151,7 +155,8 @@ class TaiChiNet(nn.Module):
         """Take the finest output layers out of the decoders, so that these end in features."""
         layers = nn.ModuleDict()
         for name, path in (("negative", self.negative), ("positive", self.positive)):
-            layers[name], path.decoder.seg_layers[-1] = path.decoder.seg_layers[-1], nn.Identity()
+            layers[name] = path.decoder.seg_layers[-1]
+            path.decoder.seg_layers[-1] = nn.Identity()
         return layers
 
     def _build_head(self, features: int, dim: int) -> ComplementaryHead:

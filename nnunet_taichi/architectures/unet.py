@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 from dynamic_network_architectures.building_blocks.plain_conv_encoder import PlainConvEncoder
 from dynamic_network_architectures.building_blocks.simple_conv_blocks import ConvDropoutNormReLU
@@ -33,8 +34,8 @@ class PaperUNet(nn.Module):
         super().__init__()
         n_stages = len(features_per_stage)
         strides = (1, *[2] * (n_stages - 1))
-        block = {"conv_bias": True, "norm_op": nn.BatchNorm2d, "norm_op_kwargs": {}, "nonlin": nn.ReLU}
-        block["nonlin_kwargs"] = {"inplace": True}
+        block: dict[str, Any] = {"conv_bias": True, "norm_op": nn.BatchNorm2d, "norm_op_kwargs": {}}
+        block.update(nonlin=nn.ReLU, nonlin_kwargs={"inplace": True})
         self.encoder = PlainConvEncoder(
             input_channels,
             n_stages,

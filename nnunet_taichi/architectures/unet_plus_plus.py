@@ -66,9 +66,8 @@ class UNetPlusPlus(nn.Module):
                     2, conv_op, width * (j + 1), width, kernel_sizes[i], 1, **block
                 )
         width = features_per_stage[0]
-        self.outputs = nn.ModuleDict(
-            {"seg_layers": nn.ModuleList(conv_op(width, num_classes, 1) for _ in range(self.depth))}
-        )
+        self.outputs = nn.Module()
+        self.outputs.seg_layers = nn.ModuleList(conv_op(width, num_classes, 1) for _ in range(self.depth))
 
     @fast_on_cpu
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
@@ -80,7 +79,7 @@ class UNetPlusPlus(nn.Module):
                 row = rows[i - j]
                 up = self.ups[f"{i - j}_{j}"](rows[i - j + 1][j - 1])
                 row.append(self.nodes[f"{i - j}_{j}"](cat((*row, up), 1)))
-        layers = self.outputs["seg_layers"]
+        layers: Any = self.outputs.seg_layers
         if not self.deep_supervision:
             return layers[-1](rows[0][-1])
         return [layer(node) for layer, node in zip(layers, rows[0][1:], strict=True)][::-1]

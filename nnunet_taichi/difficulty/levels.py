@@ -1,6 +1,7 @@
 """What U-Net++ sees at its first and last depth, on whole cases."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from torch import Tensor, nn
 
+from nnunet_taichi.architectures.unet_plus_plus import UNetPlusPlus
 from nnunet_taichi.difficulty.coding import encode_difficulty, split_by_difficulty
 
 
@@ -60,17 +62,17 @@ def true_heads(segmentation: np.ndarray, labels: LabelManager) -> np.ndarray:
 
 
 class _BothDepths(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: UNetPlusPlus) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        self.network.decoder.deep_supervision = True
+        self.network.deep_supervision = True
         outputs = self.network(image)  # deepest first
         return torch.cat((outputs[-1], outputs[0]), 1)
 
 
-def _unwrap(network: nn.Module) -> nn.Module:
+def _unwrap(network: Any) -> UNetPlusPlus:
     """Return the plain network inside distributed and compiled ones."""
     for wrapper in ("module", "_orig_mod"):
         network = getattr(network, wrapper, network)

@@ -1,6 +1,7 @@
 """The objective of TaiChiNet (equations 13-22) on the host's targets."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from nnunetv2.utilities.ddp_allgather import AllGatherGrad
@@ -44,7 +45,7 @@ class TaiChiLoss(nn.Module):
         super().__init__()
         self.num_heads, self.regions, self.ignore_label, self.config = num_heads, regions, ignore_label, config
         self.scale_weights = [weight / sum(scale_weights) for weight in scale_weights]
-        self.dice = {"batch_dice": batch_dice, "smooth": config.dice_smooth}
+        self.dice: dict[str, Any] = {"batch_dice": batch_dice, "smooth": config.dice_smooth}
         if batch_dice and distributed:
             self.dice["gather"] = AllGatherGrad.apply
         self.stage = Stage.HARD if config.easy_to_hard else Stage.WHOLE
@@ -57,11 +58,9 @@ class TaiChiLoss(nn.Module):
             targets: of each scale, (B, C, *spatial): a label map or a channel a region (and one for the ignore label),
                 in training followed by the difficulty codes.
         """
-        loss = 0.0
+        scales = zip(self.scale_weights, outputs[1:], targets, strict=False)
         with torch.autocast(targets[0].device.type, enabled=False):
-            for weight, (negative, positive), target in zip(self.scale_weights, outputs[1:], targets, strict=False):
-                loss = loss + weight * self._scale_loss(_float32(negative), _float32(positive), target)
-        return loss
+            return torch.stack([w * self._scale_loss(_float32(n), _float32(p), t) for w, (n, p), t in scales]).sum()
 
     def _scale_loss(self, negative: Tensor, positive: Tensor, target: Tensor) -> Tensor:
         truth, valid, codes = self._read(target, positive.dtype)
@@ -94,14 +93,14 @@ class TaiChiLoss(nn.Module):
 
     def _read(self, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Split a target into truth (B, K, *spatial), valid pixels (B, 1, *spatial) and difficulty codes."""
+        labels = target[:, :1]
         if self.regions:
             width = self.num_heads + (self.ignore_label is not None)
-            truth, ignored = target[:, : self.num_heads], target[:, self.num_heads : width]
+            truth, ignored = target[:, : self.num_heads], target[:, self.num_heads : width] > 0
         else:
-            width, labels = 1, torch.arange(1, self.num_heads + 1, device=target.device, dtype=target.dtype)
-            truth = target[:, :1] == labels.view(-1, *[1] * (target.ndim - 2))
-            ignored = target[:, :1] == self.ignore_label if self.ignore_label is not None else None
-        valid = 1 - ignored.to(dtype) if self.ignore_label is not None else None
+            width, heads = 1, torch.arange(1, self.num_heads + 1, device=target.device, dtype=target.dtype)
+            truth, ignored = labels == heads.view(-1, *[1] * (target.ndim - 2)), labels.eq(self.ignore_label or -1)
+        valid = (~ignored).to(dtype) if self.ignore_label is not None else None
         return truth.to(dtype), valid, target[:, width] if target.shape[1] > width else None
 
 
