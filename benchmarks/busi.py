@@ -21,13 +21,13 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 TRAINERS = ("nnUNetTrainer", "nnUNetTrainerTaichi")
 
 
-def train(dataset: int, fold: int, trainer: str, device: str) -> Path:
+def train(dataset: int, fold: int, trainer: str, plans: str, device: str) -> Path:
     """Train and validate one fold through the host's command and return its folder."""
     models = Path(str(nnUNet_results)) / maybe_convert_to_dataset_name(dataset)
-    folder = models / f"{trainer}__nnUNetPlans__2d" / f"fold_{fold}"
+    folder = models / f"{trainer}__{plans}__2d" / f"fold_{fold}"
     if not (folder / "validation" / "summary.json").is_file():
-        command = ["nnUNetv2_train", str(dataset), "2d", str(fold), "-tr", trainer, "-device", device, "--c"]
-        subprocess.run(command, check=True)
+        which = ["-tr", trainer, "-p", plans, "-device", device]
+        subprocess.run(["nnUNetv2_train", str(dataset), "2d", str(fold), *which, "--c"], check=True)
     return folder
 
 
@@ -67,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-d", type=int, required=True, help="dataset id")
     parser.add_argument("-f", type=int, nargs="+", default=[0], help="folds")
+    parser.add_argument("-p", default="nnUNetPlans", help="plans of both trainers")
     parser.add_argument("-device", default="cuda", choices=("cuda", "cpu", "mps"))
     parser.add_argument("--recipe", required=True, help="end of both trainers' names, as 40epochs_32iterations_seed1")
     parser.add_argument("--name", required=True, help="of the CSV files")
@@ -76,7 +77,7 @@ def main() -> None:
         for base in TRAINERS:
             trainer = f"{base}_{args.recipe}"
             run = {"trainer": trainer, "fold": fold}
-            folder = train(args.d, fold, trainer, args.device)
+            folder = train(args.d, fold, trainer, args.p, args.device)
             cases += [run | row for row in read_cases(folder)]
             epochs += [run | row for row in read_epochs(folder)]
     write(Path(__file__).with_name(f"{args.name}_cases.csv"), cases)

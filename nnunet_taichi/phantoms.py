@@ -152,7 +152,7 @@ def _add_lesions(
     """Put dark lesions into the gland, side by side, and return their masks; ragged ones are taller and shadow."""
     masks = []
     for index in range(count):
-        height = rng.uniform(0.07, 0.16) * (1 if count == 1 else 0.55)
+        height = rng.uniform(0.09, 0.18) * (1 if count == 1 else 0.55)
         half = height, height * (rng.uniform(1.1, 1.8) if raggedness < 0.15 else rng.uniform(0.8, 1.3))
         centre = (
             rng.uniform(gland[0] + height, gland[1] - height),

@@ -1,11 +1,10 @@
 """nnUNetTrainerTaichi: TaiChiNet inside stock nnU-Net."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 import torch
-from batchgenerators.utilities.file_and_folder_operations import join
+from batchgenerators.utilities.file_and_folder_operations import join, save_json
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from batchgeneratorsv2.transforms.utils.deep_supervision_downsampling import DownsampleSegForDSTransform
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
@@ -111,8 +110,8 @@ class nnUNetTrainerTaichi(DurableTrainer):
             )
             self.difficulty_folder = self.mine()
         super().on_train_start()
-        with open(join(self.output_folder, "taichi_config.json"), "w") as file:
-            json.dump(asdict(self.config), file, indent=2)
+        if self.local_rank == 0:
+            save_json(asdict(self.config), join(self.output_folder, "taichi_config.json"), sort_keys=False)
 
     def get_tr_and_val_datasets(self) -> tuple[nnUNetBaseDataset, nnUNetBaseDataset]:
         """Hand the maps to the training data set alone: validation cases have none."""
