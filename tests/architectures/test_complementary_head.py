@@ -1,0 +1,95 @@
+from math import exp
+
+import pytest
+import torch
+
+from nnunet_taichi.architectures.complementary_head import ComplementaryHead, complement
+
+
+def hand_made(positive_first=False):
+    """A head with known weights: negative h = (2x, -x + 0.5), out 3 h1 + 4 h2 - 1; positive h = (x, 5x - 4), -h1 + h2."""
+    head = ComplementaryHead(1, hidden=2, positive_first=positive_first).double()
+    weights = {
+        "negative": ([2.0, -1.0], [0.0, 0.5], [3.0, 4.0], [-1.0]),
+        "positive": ([1.0, 5.0], [0.0, -4.0], [-1.0, 1.0], [0.0]),
+    }
+    for name, (up, up_bias, down, down_bias) in weights.items():
+        block = head.seg_layers[name]
+        with torch.no_grad():
+            block[0].weight.copy_(torch.tensor(up).view(2, 1, 1, 1))
+            block[0].bias.copy_(torch.tensor(up_bias))
+            block[2].weight.copy_(torch.tensor(down).view(1, 2, 1, 1))
+            block[2].bias.copy_(torch.tensor(down_bias))
+    return head
+
+
+def psi(logit):
+    return 1 - 1 / (1 + exp(-logit))
+
+
+def mlp_n(x):
+    return 3 * max(2 * x, 0) + 4 * max(0.5 - x, 0) - 1
+
+
+def mlp_p(x):
+    return -max(x, 0) + max(5 * x - 4, 0)
+
+
+LOGITS = [(0.3, -1.2), (-2.0, 2.5), (4.0, 0.0), (-3.0, -3.0)]
+
+
+def planes(which):
+    return torch.tensor([pair[which] for pair in LOGITS], dtype=torch.float64).view(1, 1, 2, 2)
+
+
+def test_negative_first_is_equations_10_and_11():
+    negative, positive = hand_made()(planes(0), planes(1))
+    for index, (n, p) in enumerate(LOGITS):
+        refined_n = n + mlp_n(psi(p))
+        refined_p = p + mlp_p(psi(refined_n))  # from the refined n, not from n
+        assert negative.flatten()[index].item() == pytest.approx(refined_n, abs=1e-12)
+        assert positive.flatten()[index].item() == pytest.approx(refined_p, abs=1e-12)
+
+
+def test_positive_first_is_the_other_order():
+    negative, positive = hand_made(positive_first=True)(planes(0), planes(1))
+    for index, (n, p) in enumerate(LOGITS):
+        refined_p = p + mlp_p(psi(n))
+        refined_n = n + mlp_n(psi(refined_p))
+        assert positive.flatten()[index].item() == pytest.approx(refined_p, abs=1e-12)
+        assert negative.flatten()[index].item() == pytest.approx(refined_n, abs=1e-12)
+
+
+def test_complement_of_a_probability():
+    assert complement(torch.tensor(0.0)).item() == 0.5
+    assert complement(torch.tensor(2.0)).item() == pytest.approx(psi(2.0))
+
+
+@pytest.mark.parametrize("positive_first", [True, False])
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_gradients_are_exact(dim, kernel_size, positive_first):
+    head = ComplementaryHead(2, 3, dim, kernel_size, positive_first).double()
+    pair = [torch.randn(1, 2, *[2] * dim, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    assert torch.autograd.gradcheck(head, pair)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize(("kernel_size", "reach"), [(1, 0), (3, 4)])  # conv: two layers, twice, of one pixel each
+def test_reach_of_one_pixel(dim, kernel_size, reach):
+    head = ComplementaryHead(1, 16, dim, kernel_size)
+    negative, positive = torch.randn(2, 1, 1, *[11] * dim)
+    before = head(negative, positive)
+    changed = negative.clone()
+    changed[(0, 0, *[5] * dim)] += 3
+    touched = sum((a != b).int() for a, b in zip(before, head(changed, positive), strict=True))[0, 0]
+    distance = (torch.nonzero(touched) - 5).abs()
+    assert touched[(5,) * dim]
+    assert distance.max() <= reach
+    assert kernel_size == 1 or distance.max() > 1
+
+
+def test_shapes_are_kept():
+    for shape, dim in (((2, 3, 4, 6), 2), ((1, 3, 4, 2, 6), 3)):
+        outputs = ComplementaryHead(3, 5, dim, kernel_size=3)(torch.randn(shape), torch.randn(shape))
+        assert [tuple(output.shape) for output in outputs] == [shape, shape]
