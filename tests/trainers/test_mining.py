@@ -1,0 +1,294 @@
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import blosc2
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from tiny_dataset import CASES, SPLITS
+
+from nnunet_taichi import trainers
+from nnunet_taichi.host_commands import find_command
+from nnunet_taichi.trainers import mining
+
+StartTrainer = Callable[..., nnUNetTrainer]
+
+TRAINING, VALIDATION = SPLITS[0]["train"], SPLITS[0]["val"]
+TAICHI = trainers.nnUNetTrainerTaichi_4epochs_2iterations_seed0  # its U-Net++ trains one epoch
+LONG = trainers.nnUNetTrainerTaichi_12epochs_1iterations  # three epochs
+BOTH_KINDS = pytest.mark.parametrize("dataset", ["labels", "regions"], indirect=True)
+
+
+def read_maps(folder: str | Path) -> dict[str, np.ndarray]:
+    return {file.stem: blosc2.open(str(file), mode="r")[:] for file in sorted(Path(folder).glob("*.b2nd"))}
+
+
+def read_case(dataset: Path, case: str) -> tuple[np.ndarray, np.ndarray]:
+    image = blosc2.open(str(dataset / "tiny" / f"{case}.b2nd"), mode="r")[:]  # (1, 1, Y, X)
+    return image, blosc2.open(str(dataset / "tiny" / f"{case}_seg.b2nd"), mode="r")[0]  # (1, Y, X)
+
+
+def times(folder: str | Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mtime_ns for file in Path(folder).glob("*.b2nd")}
+
+
+def checkpoint_of(maps: str | Path) -> Path:
+    return Path(maps).parent / "checkpoint_final.pth"
+
+
+def retrain(checkpoint: Path) -> None:
+    """Put other weights into a checkpoint, as another training would."""
+    content = torch.load(checkpoint, weights_only=False)
+    content["network_weights"] = {name: -weight for name, weight in content["network_weights"].items()}
+    torch.save(content, checkpoint)
+
+
+def record_epochs(monkeypatch: pytest.MonkeyPatch, stop_before: int | None = None) -> list[int]:
+    """List the epochs as they start; raise before one of them, as if killed."""
+    epochs: list[int] = []
+
+    def on_epoch_start(self: nnUNetTrainer) -> None:
+        if self.current_epoch == stop_before:
+            raise KeyboardInterrupt
+        epochs.append(self.current_epoch)
+        start(self)
+
+    start = nnUNetTrainer.on_epoch_start
+    monkeypatch.setattr(nnUNetTrainer, "on_epoch_start", on_epoch_start)
+    return epochs
+
+
+def compute_expected(dataset: Path, trainer: nnUNetTrainer, checkpoint: Path, case: str) -> tuple[np.ndarray, ...]:
+    """Apply equations 23-24 to the two outputs by hand.
+
+    Returns:
+        The code of each pixel (Y, X), and where both outputs are clear of a tie, which rounding could break.
+    """
+    labels = trainer.label_manager
+    network = trainers.nnUNetTrainerUNetPlusPlus.build_network_architecture(
+        trainer.plans_manager, trainer.configuration_manager, 1, labels.num_segmentation_heads, True
+    )
+    network.load_state_dict(torch.load(checkpoint, weights_only=False)["network_weights"])
+    image, segmentation = read_case(dataset, case)
+    with torch.no_grad():
+        outputs = [output[0].numpy() for output in network.eval()(torch.from_numpy(image[:, 0])[None])]
+    assert len(outputs) == 4  # deepest first
+    codes = np.zeros(segmentation.shape[1:], int)
+    clear = np.ones(segmentation.shape[1:], bool)
+    for pixel in np.ndindex(*codes.shape):
+        output1, output4 = (outputs[depth][(slice(None), *pixel)] for depth in (3, 0))
+        for output in (output1, output4):
+            ordered = np.sort(output)
+            clear[pixel] &= (np.abs(output).min() if labels.has_regions else ordered[-1] - ordered[-2]) > 0.02
+        truth = int(segmentation[0][pixel])
+        for head in range(2):
+            if labels.has_regions:  # the lesion is labels 1 and 2, the core is label 2
+                inside, found1, found4 = truth > head, output1[head] > 0, output4[head] > 0
+            else:
+                inside = truth == head + 1
+                found1, found4 = output1.argmax() == head + 1, output4.argmax() == head + 1
+            easy = inside and found1
+            hard = inside and found4 and not easy
+            codes[pixel] += 3**head * (1 if easy else 2 if hard else 0)
+    return codes, clear
+
+
+@BOTH_KINDS
+def test_maps_are_equations_23_and_24_on_the_training_cases_alone(dataset: Path, start_trainer: StartTrainer) -> None:
+    trainer = start_trainer(LONG)
+    folder = trainer.mine()
+    maps = read_maps(folder)
+    assert sorted(maps) == sorted(TRAINING)
+    seen = np.zeros(9, int)
+    for case, codes in maps.items():
+        assert codes.dtype == np.int16
+        assert codes.shape == (1, 32, 32)
+        expected, clear = compute_expected(dataset, trainer, checkpoint_of(folder), case)
+        assert clear.mean() > 0.7
+        np.testing.assert_array_equal(codes[0][clear], expected[clear])
+        seen += np.bincount(codes.ravel(), minlength=9)
+    assert (seen[1:] > 0).sum() >= 2  # something was found, or the comparison says little
+
+
+def test_what_is_there_is_reused(dataset: Path, start_trainer: StartTrainer) -> None:
+    folder = start_trainer(TAICHI).mine()
+    checkpoint, before = checkpoint_of(folder).stat().st_mtime_ns, times(folder)
+    assert start_trainer(TAICHI).mine() == folder
+    assert checkpoint_of(folder).stat().st_mtime_ns == checkpoint
+    assert times(folder) == before
+
+
+def test_interrupted_writing_goes_on(dataset: Path, start_trainer: StartTrainer) -> None:
+    folder = start_trainer(TAICHI).mine()
+    maps, before = read_maps(folder), times(folder)
+    lost = {f"{case}.b2nd" for case in TRAINING[2:4]}
+    for name in (*lost, "difficulty.json"):
+        (Path(folder) / name).unlink()
+    (Path(folder) / "partial").mkdir(exist_ok=True)
+    (Path(folder) / "partial" / f"{TRAINING[2]}.b2nd").write_bytes(b"torn")
+    start_trainer(TAICHI).mine()
+    after = times(folder)
+    assert {name for name in after if after[name] != before[name]} == lost
+    assert all(np.array_equal(maps[case], codes) for case, codes in read_maps(folder).items())
+    assert (Path(folder) / "difficulty.json").is_file()
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_maps_of_another_model_are_replaced(dataset: Path, start_trainer: StartTrainer, interrupted: bool) -> None:
+    trainer = start_trainer(LONG)
+    folder = trainer.mine()
+    before = times(folder)
+    retrain(checkpoint_of(folder))
+    if interrupted:
+        (Path(folder) / "difficulty.json").unlink()
+    start_trainer(LONG).mine()
+    assert all(time != before[name] for name, time in times(folder).items())
+    for case, codes in read_maps(folder).items():
+        expected, clear = compute_expected(dataset, trainer, checkpoint_of(folder), case)
+        np.testing.assert_array_equal(codes[0][clear], expected[clear])
+
+
+def test_started_miner_is_resumed(dataset: Path, start_trainer: StartTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        record_epochs(patch, stop_before=1)
+        with pytest.raises(KeyboardInterrupt):
+            start_trainer(LONG).mine()
+    assert not list(Path(os.environ["nnUNet_results"]).rglob("difficulty"))
+    epochs = record_epochs(monkeypatch)
+    folder = start_trainer(LONG).mine()
+    assert epochs == [1, 2]
+    assert torch.load(checkpoint_of(folder), weights_only=False)["current_epoch"] == 3
+    assert sorted(read_maps(folder)) == sorted(TRAINING)
+
+
+def test_mining_opens_no_validation_case(
+    dataset: Path, start_trainer: StartTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = start_trainer(TAICHI).mine()
+    shutil.rmtree(folder)
+    for case in VALIDATION:
+        for file in (dataset / "tiny").glob(f"{case}*"):
+            file.write_bytes(b"not readable")
+    opened = set()
+
+    def load_case(self: nnUNetDatasetBlosc2, case: str) -> tuple:
+        opened.add(case)
+        return load(self, case)
+
+    load = nnUNetDatasetBlosc2.load_case
+    monkeypatch.setattr(nnUNetDatasetBlosc2, "load_case", load_case)
+    start_trainer(TAICHI).mine()
+    assert opened == set(TRAINING)
+
+
+def test_validation_cases_have_no_influence(dataset: Path, start_trainer: StartTrainer) -> None:
+    """U-Net++ is scored on them while it trains, by the host; what it learns does not depend on them."""
+    folder = Path(start_trainer(TAICHI).mine())
+    maps = read_maps(folder)
+    shutil.rmtree(folder.parent)
+    for case in VALIDATION:
+        image = blosc2.open(str(dataset / "tiny" / f"{case}.b2nd"), mode="a")
+        image[:] = np.random.default_rng(1).normal(size=image.shape)
+    start_trainer(TAICHI).mine()
+    assert any(codes.any() for codes in maps.values())
+    assert all(np.array_equal(maps[case], codes) for case, codes in read_maps(folder).items())
+
+
+@BOTH_KINDS
+def test_training_batches_carry_the_maps(dataset: Path, start_trainer: StartTrainer) -> None:
+    trainer = start_trainer(TAICHI)
+    trainer.on_train_start()
+    training, validation = trainer.get_tr_and_val_datasets()
+    assert training.folder_with_segs_from_previous_stage == trainer.difficulty_folder
+    assert validation.folder_with_segs_from_previous_stage is None
+    own = 2 if trainer.label_manager.has_regions else 1
+    target = next(trainer.dataloader_train)["target"]
+    assert [scale.shape[1] for scale in target] == [own + 1] * len(target)
+    assert [scale.shape[1] for scale in next(trainer.dataloader_val)["target"]] == [own] * len(target)
+
+
+@BOTH_KINDS
+def test_maps_move_with_their_images(dataset: Path, start_trainer: StartTrainer) -> None:
+    """Augmentation turns image, truth and difficulty alike: easy and hard pixels stay lesion pixels."""
+    trainer = start_trainer(TAICHI)
+    folder = Path(trainer.mine())
+    for case in TRAINING:  # all that belongs to a head is easy for it, so that the truth says what the codes must be
+        segmentation = read_case(dataset, case)[1]
+        has_regions = trainer.label_manager.has_regions
+        codes = np.choose(np.maximum(segmentation, 0), (0, 1, 4) if has_regions else (0, 1, 3)).astype(np.int16)
+        (folder / f"{case}.b2nd").unlink()
+        nnUNetDatasetBlosc2.save_seg(codes, str(folder / case))
+    trainer.on_train_start()
+    for _ in range(10):
+        target = next(trainer.dataloader_train)["target"][0].long()
+        truth = target[:, 0] + 3 * target[:, 1] if has_regions else torch.tensor([0, 1, 3])[target[:, 0]]
+        assert (target[:, -1] == truth).float().mean() > 0.98  # resampling may decide borders differently
+        assert target[:, -1].any()
+
+
+@pytest.mark.slow
+def test_several_processes_at_once(dataset: Path, host_folders: Path) -> None:
+    """Two folds, and one of them twice: each process ends well, and each fold is trained and mined once."""
+    processes = [
+        subprocess.Popen(
+            [*find_command("nnunet_taichi"), *f"mine -d 1 -c 2d -f {fold} -tr {TAICHI.__name__} -device cpu".split()],
+            env=dict(os.environ),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for fold in (0, 1, 0)
+    ]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert ["trains 1 epochs first" in output for output in outputs].count(True) == 2
+    for fold, output in zip((0, 1, 0), outputs, strict=True):
+        assert sorted(read_maps(output.splitlines()[-1])) == sorted(SPLITS[fold]["train"])
+
+
+def test_fold_all_mines_every_case(dataset: Path, start_trainer: StartTrainer) -> None:
+    assert sorted(read_maps(start_trainer(TAICHI, fold="all").mine())) == CASES
+
+
+def test_second_training_of_a_fold_waits(
+    dataset: Path, start_trainer: StartTrainer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trainer = start_trainer(TAICHI)
+    fold_folder = Path(mining.Mining(trainer).fold_folder)
+    fold_folder.mkdir(parents=True)
+    epochs = record_epochs(monkeypatch)
+    thread = threading.Thread(target=trainer.mine, daemon=True)
+    with FileLock(fold_folder / "mining.lock"):
+        thread.start()
+        thread.join(1)
+        assert thread.is_alive()
+        assert not epochs
+    thread.join(60)
+    assert not thread.is_alive()
+    assert f"Waiting for another training that holds {fold_folder}" in capfd.readouterr().out
+    assert sorted(read_maps(fold_folder / "difficulty")) == sorted(TRAINING)
+
+
+def test_nearly_empty_sets_are_warned_about(dataset: Path, start_trainer: StartTrainer) -> None:
+    trainer = start_trainer(LONG)
+    folder = trainer.mine()
+    checkpoint = checkpoint_of(folder)
+    content = torch.load(checkpoint, weights_only=False)
+    for name, weight in content["network_weights"].items():
+        if "seg_layers" in name and name.endswith("bias"):
+            weight.copy_(torch.tensor([1000.0, 0, 0]))  # background everywhere
+    torch.save(content, checkpoint)
+    log_file = Path(trainer.log_file)
+    log_file.unlink()
+    trainer.mine()
+    pixels = json.loads((Path(folder) / "difficulty.json").read_text())["pixels"]
+    assert pixels["easy"] == pixels["hard"] == [0, 0]
+    assert min(pixels["lesion"]) > 0
+    assert "WARNING: the easy set of head 0 is nearly empty" in log_file.read_text()

@@ -1,0 +1,5 @@
+from contract import TrainerContract
+
+
+class TestUNetPlusPlus(TrainerContract):
+    trainer_name = "nnUNetTrainerUNetPlusPlus"
