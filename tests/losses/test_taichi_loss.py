@@ -1,0 +1,283 @@
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from nnunet_taichi.config import TaiChiConfig
+from nnunet_taichi.curriculum import Stage
+from nnunet_taichi.losses.taichi_loss import TaiChiLoss
+
+CONFIG = TaiChiConfig()
+NO_COMPLEMENT = replace(CONFIG, complementary_loss=False)
+
+
+def build(stage=Stage.HARD, num_heads=1, config=CONFIG, **kwargs):
+    loss = TaiChiLoss(num_heads, config=config, **kwargs)
+    loss.stage = stage
+    return loss
+
+
+def logits(*shape, seed=0):
+    """Outputs of one scale: a placeholder for the fused logits, and both paths."""
+    generator = torch.Generator().manual_seed(seed)
+    pair = [torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_() for _ in range(2)]
+    return [None, tuple(pair)], pair
+
+
+def rows(*channels):
+    """A target (1, C, pixels) from lists of pixels."""
+    return [torch.tensor(channels, dtype=torch.float64)[None]]
+
+
+def segmentation_loss(z, y, pixels=slice(None)):
+    """Dice and cross-entropy of the given pixels of one image and head, in the plainest words."""
+    z, y = z[pixels], torch.as_tensor(y, dtype=z.dtype)[pixels]
+    p = torch.sigmoid(z)
+    overlap = 1 - (2 * (p * y).sum() + 1e-5) / ((y * y).sum() + (p * p).sum() + 1e-5)
+    return overlap + F.binary_cross_entropy(p, y)
+
+
+def complement(pair):
+    return F.mse_loss(pair[0].sigmoid(), 1 - pair[1].sigmoid())
+
+
+#         easy       hard  missed  background
+LABELS = [1, 1, 1, 1, 1, 0, 0, 0]
+CODES = [1, 1, 1, 2, 0, 0, 0, 0]
+EASY, HARD = [1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0, 0, 0]
+ONLY_EASY, ONLY_HARD = [0, 1, 2, 5, 6, 7], [3, 5, 6, 7]  # pixels that "masked" keeps
+
+
+class TestStages:
+    def base(self, pair):
+        negative, positive = (z[0, 0] for z in pair)
+        return segmentation_loss(negative, [1 - y for y in LABELS]) + segmentation_loss(positive, LABELS)
+
+    def check(self, stage, expected, config=CONFIG, target=(LABELS, CODES)):
+        outputs, pair = logits(1, 1, 8)
+        got = build(stage, config=config)(outputs, rows(*target))
+        assert got.item() == pytest.approx((self.base(pair) + expected(pair)).item(), rel=1e-9)
+
+    def test_whole(self):
+        self.check(Stage.WHOLE, complement)
+
+    def test_easy_masked(self):
+        self.check(Stage.EASY, lambda pair: segmentation_loss(pair[1][0, 0], EASY, ONLY_EASY))
+
+    def test_hard_masked(self):
+        self.check(Stage.HARD, lambda pair: segmentation_loss(pair[1][0, 0], HARD, ONLY_HARD) + complement(pair))
+
+    def test_easy_literal(self):
+        config = replace(CONFIG, difficulty_terms="literal")
+        self.check(Stage.EASY, lambda pair: segmentation_loss(pair[1][0, 0], EASY), config)
+
+    def test_hard_literal(self):
+        config = replace(CONFIG, difficulty_terms="literal")
+        self.check(Stage.HARD, lambda pair: segmentation_loss(pair[1][0, 0], HARD) + complement(pair), config)
+
+    def test_without_complementary_loss(self):
+        self.check(Stage.WHOLE, lambda pair: torch.tensor(0.0), NO_COMPLEMENT)
+
+    def test_without_difficulty_channel(self):
+        self.check(Stage.HARD, complement, target=(LABELS,))
+
+    @pytest.mark.parametrize("terms", ["masked", "literal"])
+    def test_empty_set_is_skipped(self, terms):
+        config = replace(CONFIG, difficulty_terms=terms)
+        all_easy = [code and 1 for code in LABELS]
+        self.check(Stage.HARD, complement, config, (LABELS, all_easy))
+        self.check(Stage.EASY, lambda pair: torch.tensor(0.0), config, (LABELS, [0] * 8))
+
+    def test_default_stage(self):
+        assert TaiChiLoss(1).stage == Stage.HARD
+        assert TaiChiLoss(1, config=replace(CONFIG, easy_to_hard=False)).stage == Stage.WHOLE
+
+    def test_difficulty_teaches_the_lesion_path_alone(self):
+        gradients = {}
+        for stage in (Stage.WHOLE, Stage.HARD):
+            outputs, pair = logits(1, 1, 8)
+            build(stage)(outputs, rows(LABELS, CODES)).backward()
+            gradients[stage] = [z.grad for z in pair]
+        torch.testing.assert_close(gradients[Stage.WHOLE][0], gradients[Stage.HARD][0])
+        assert not torch.allclose(gradients[Stage.WHOLE][1], gradients[Stage.HARD][1])
+
+    def test_fused_logits_are_not_supervised(self):
+        outputs, _ = logits(1, 1, 8)
+        fused = torch.randn(1, 2, 8, requires_grad=True)
+        build()([fused, *outputs[1:]], rows(LABELS, CODES)).backward()
+        assert fused.grad is None
+
+    @pytest.mark.parametrize("stage", list(Stage))
+    def test_evaluation_is_the_same_in_all_stages(self, stage):
+        outputs, pair = logits(1, 1, 8)
+        loss = build(stage).eval()
+        for target in ((LABELS,), (LABELS, CODES)):
+            assert loss(outputs, rows(*target)).item() == pytest.approx(self.base(pair).item(), rel=1e-9)
+
+
+class TestToyOptimum:
+    """Free logits, a lesion in a corner of the image, a fifth of it hard: where do the easy pixels end?"""
+
+    def easy_and_hard(self, terms, steps=400):
+        codes = torch.zeros(1, 1, 40, 40)
+        codes[0, 0, :3, :5] = 1
+        codes[0, 0, 0, :3] = 2
+        z = torch.zeros(2, 1, 1, 40, 40, requires_grad=True)
+        loss = build(config=replace(NO_COMPLEMENT, difficulty_terms=terms))
+        optimizer = torch.optim.Adam([z], 0.2)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss([None, (z[0], z[1])], [torch.cat(((codes > 0).float(), codes), 1)]).backward()
+            optimizer.step()
+        p = z[1].detach().sigmoid()
+        return p[codes == 1], p[codes == 2]
+
+    def test_literal_unlearns_the_easy_pixels(self):
+        easy, hard = self.easy_and_hard("literal")
+        assert easy.mean().item() == pytest.approx(0.36, abs=0.01)
+        assert hard.min() > 0.99
+
+    def test_masked_keeps_them(self):
+        easy, hard = self.easy_and_hard("masked")
+        assert easy.min() > 0.99
+        assert hard.min() > 0.99
+
+
+class TestHeads:
+    def test_several_classes(self):
+        outputs, pair = logits(1, 2, 6)
+        target = rows([0, 1, 1, 2, 2, 0], [0, 1, 2, 3, 6, 0])  # 3 and 6: easy and hard of the second class
+        truths = [[0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0]]
+        hard, kept = [[0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0]], [[0, 2, 3, 4, 5], [0, 1, 2, 4, 5]]
+        per_head = [
+            segmentation_loss(pair[0][0, k], [1 - y for y in truths[k]])
+            + segmentation_loss(pair[1][0, k], truths[k])
+            + segmentation_loss(pair[1][0, k], hard[k], kept[k])
+            for k in range(2)
+        ]
+        expected = sum(per_head) / 2 + complement(pair)
+        assert build(num_heads=2)(outputs, target).item() == pytest.approx(expected.item(), rel=1e-9)
+
+    def test_regions_are_the_classes_they_hold(self):
+        """Disjoint regions are classes; overlapping ones are two problems of one region each."""
+        outputs, _ = logits(1, 2, 6)
+        codes = [0, 1, 2, 3, 6, 0]
+        classes = build(num_heads=2)(outputs, rows([0, 1, 1, 2, 2, 0], codes))
+        regions = build(num_heads=2, regions=True)(outputs, rows([0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0], codes))
+        assert regions.item() == pytest.approx(classes.item(), rel=1e-12)
+
+    def test_overlapping_regions(self):
+        outputs, pair = logits(1, 2, 6)
+        whole, core = [0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 0, 0]
+        whole_codes, core_codes = [0, 1, 2, 1, 2, 0], [0, 0, 1, 2, 0, 0]
+        both = [a + 3 * b for a, b in zip(whole_codes, core_codes, strict=True)]
+        got = build(num_heads=2, regions=True)(outputs, rows(whole, core, both))
+        alone = [
+            build(regions=True)([None, tuple(z[:, k : k + 1] for z in pair)], rows(truth, codes)).item()
+            for k, (truth, codes) in enumerate(((whole, whole_codes), (core, core_codes)))
+        ]
+        assert got.item() == pytest.approx(sum(alone) / 2, rel=1e-9)
+
+    def test_boolean_regions_of_the_hosts_validation(self):
+        outputs, pair = logits(1, 1, 8)
+        got = build(regions=True).eval()(outputs, [torch.tensor(LABELS).view(1, 1, 8).bool()])
+        expected = build().eval()(outputs, rows(LABELS))
+        assert got.item() == pytest.approx(expected.item(), rel=1e-12)
+        got = build(regions=True, ignore_label=2).eval()(outputs, [torch.tensor([[LABELS, [0] * 8]]).bool()])
+        assert got.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+class TestIgnoreLabel:
+    IGNORED = [1, 4, 6]
+
+    def targets(self, regions):
+        if regions:
+            ignore = [int(i in self.IGNORED) for i in range(8)]
+            lesion = [0 if gone else y for y, gone in zip(LABELS, ignore, strict=True)]
+            return rows(lesion, ignore, CODES), {"regions": True, "ignore_label": 2}
+        return rows([2 if i in self.IGNORED else y for i, y in enumerate(LABELS)], CODES), {"ignore_label": 2}
+
+    @pytest.mark.parametrize("stage", list(Stage))
+    @pytest.mark.parametrize("regions", [True, False])
+    def test_supervised_terms_do_not_see_it(self, stage, regions):
+        targets, kwargs = self.targets(regions)
+        outputs, pair = logits(1, 1, 8)
+        got = build(stage, config=NO_COMPLEMENT, **kwargs)(outputs, targets)
+        got.backward()
+        kept = [i for i in range(8) if i not in self.IGNORED]
+        for z in pair:
+            assert not z.grad[0, 0, self.IGNORED].any()
+            assert z.grad[0, 0, kept].all()
+        short = [None, tuple(z.detach()[..., kept] for z in pair)]
+        cut = build(stage, config=NO_COMPLEMENT)(short, rows([LABELS[i] for i in kept], [CODES[i] for i in kept]))
+        assert got.item() == pytest.approx(cut.item(), rel=1e-9)
+
+    @pytest.mark.parametrize("regions", [True, False])
+    def test_complementary_term_does(self, regions):
+        targets, kwargs = self.targets(regions)
+        outputs, pair = logits(1, 1, 8)
+        build(**kwargs)(outputs, targets).backward()
+        agreement = [z.detach().requires_grad_() for z in pair]
+        complement(agreement).backward()
+        for z, alone in zip(pair, agreement, strict=True):
+            torch.testing.assert_close(z.grad[..., self.IGNORED], alone.grad[..., self.IGNORED])
+            assert alone.grad[..., self.IGNORED].all()
+
+    def test_whole_image_ignored(self):
+        outputs, pair = logits(1, 1, 8)
+        loss = build(ignore_label=2)(outputs, rows([2] * 8, [0] * 8))
+        assert loss.item() == pytest.approx(complement(pair).item(), abs=1e-9)
+
+
+class TestScales:
+    def test_weights_are_normalised(self):
+        scales = [logits(1, 1, size, seed=size) for size in (8, 4)]
+        outputs = [None, *(outputs[1] for outputs, _ in scales)]
+        targets = [rows(LABELS, CODES)[0], rows(LABELS[::2], CODES[::2])[0]]
+        alone = [build()(one, [target]).item() for (one, _), target in zip(scales, targets, strict=True)]
+        both = build(scale_weights=[1.0, 0.5])(outputs, targets)
+        assert both.item() == pytest.approx((2 * alone[0] + alone[1]) / 3, rel=1e-9)
+
+    def test_batch_dice(self):
+        outputs, pair = logits(2, 1, 4)
+        target = torch.tensor([[[1.0, 1, 1, 0]], [[0.0, 0, 0, 0]]], dtype=torch.float64)
+        gap = {}
+        for batch_dice in (True, False):
+            gap[batch_dice] = build(config=NO_COMPLEMENT, batch_dice=batch_dice)(outputs, [target]).item()
+        cross_entropy = sum(
+            F.binary_cross_entropy_with_logits(z, y) for z, y in zip(pair, (1 - target, target), strict=True)
+        )
+
+        def dice(z, y):
+            p = z.sigmoid()
+            return 1 - (2 * (p * y).sum() + 1e-5) / ((y * y).sum() + (p * p).sum() + 1e-5)
+
+        whole = sum(dice(z, y) for z, y in zip(pair, (1 - target, target), strict=True))
+        assert gap[True] == pytest.approx((cross_entropy + whole).item(), rel=1e-9)
+        assert gap[True] != pytest.approx(gap[False], rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("shape", [(8, 8), (4, 4, 4)])
+def test_autocast_changes_nothing(dtype, shape):
+    pair = [torch.randn(2, 1, *shape).to(dtype).requires_grad_() for _ in range(2)]
+    target = torch.cat([torch.ones(2, 1, *shape), torch.randint(1, 3, (2, 1, *shape))], 1)
+    exact = build()([None, tuple(z.float() for z in pair)], [target])
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = build()([None, tuple(pair)], [target])
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(exact.item(), rel=1e-6)
+    loss.backward()
+    assert all(z.grad.isfinite().all() for z in pair)
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("batch_dice", [True, False])
+def test_image_without_lesion_teaches(stage, batch_dice):
+    """Normal breasts: both paths must move towards "no lesion" at every pixel."""
+    z = torch.zeros(2, 3, 1, 6, 6, requires_grad=True)
+    build(stage, batch_dice=batch_dice)([None, (z[0], z[1])], [torch.zeros(3, 2, 6, 6)]).backward()
+    assert z.grad.isfinite().all()
+    assert (z.grad[0] < 0).all()  # a step raises "background" ...
+    assert (z.grad[1] > 0).all()  # ... and lowers "lesion"
