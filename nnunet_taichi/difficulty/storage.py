@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 
+ENDINGS = (".b2nd", ".npz")  # of the host's data set classes
+
 
 class MapFolder:
     """Difficulty maps, one file a training case, in the format in which the host loads a previous stage.
@@ -49,15 +51,16 @@ class MapFolder:
 
     def has(self, case: str) -> bool:
         """Tell whether the map of `case` is there."""
-        return any((self.folder / f"{case}{ending}").is_file() for ending in (".b2nd", ".npz"))
+        return any((self.folder / f"{case}{ending}").is_file() for ending in ENDINGS)
 
     def save(self, case: str, codes: np.ndarray) -> None:
         """Write a map (Z, Y, X), int16, beside its place and rename it."""
         partial = self.folder / "partial"
         partial.mkdir(exist_ok=True)
         self.dataset_class.save_seg(codes, str(partial / case))
-        for file in partial.glob(f"{case}.*"):
-            os.replace(file, self.folder / file.name)
+        for ending in ENDINGS:  # no pattern: names may hold brackets, or begin another's
+            if (partial / f"{case}{ending}").is_file():
+                os.replace(partial / f"{case}{ending}", self.folder / f"{case}{ending}")
 
     def load(self, case: str, preprocessed: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the map (Z, Y, X) and the segmentation (Z, Y, X) of a case of the `preprocessed` folder."""

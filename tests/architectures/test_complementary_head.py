@@ -7,7 +7,7 @@ from nnunet_taichi.architectures.complementary_head import ComplementaryHead, co
 
 
 def hand_made(positive_first=False):
-    """A head with known weights: negative h = (2x, -x + 0.5), out 3 h1 + 4 h2 - 1; positive h = (x, 5x - 4), -h1 + h2."""
+    """A head with known weights; `mlp_n` and `mlp_p` are what they make."""
     head = ComplementaryHead(1, hidden=2, positive_first=positive_first).double()
     weights = {
         "negative": ([2.0, -1.0], [0.0, 0.5], [3.0, 4.0], [-1.0]),

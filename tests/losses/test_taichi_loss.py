@@ -3,50 +3,24 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from pixels import (
+    CODES,
+    CONFIG,
+    EASY,
+    HARD,
+    LABELS,
+    NO_COMPLEMENT,
+    ONLY_EASY,
+    ONLY_HARD,
+    build,
+    complement,
+    logits,
+    rows,
+    segmentation_loss,
+)
 
-from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.curriculum import Stage
 from nnunet_taichi.losses.taichi_loss import TaiChiLoss
-
-CONFIG = TaiChiConfig()
-NO_COMPLEMENT = replace(CONFIG, complementary_loss=False)
-
-
-def build(stage=Stage.HARD, num_heads=1, config=CONFIG, **kwargs):
-    loss = TaiChiLoss(num_heads, config=config, **kwargs)
-    loss.stage = stage
-    return loss
-
-
-def logits(*shape, seed=0):
-    """Outputs of one scale: a placeholder for the fused logits, and both paths."""
-    generator = torch.Generator().manual_seed(seed)
-    pair = [torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_() for _ in range(2)]
-    return [None, tuple(pair)], pair
-
-
-def rows(*channels):
-    """A target (1, C, pixels) from lists of pixels."""
-    return [torch.tensor(channels, dtype=torch.float64)[None]]
-
-
-def segmentation_loss(z, y, pixels=slice(None)):
-    """Dice and cross-entropy of the given pixels of one image and head, in the plainest words."""
-    z, y = z[pixels], torch.as_tensor(y, dtype=z.dtype)[pixels]
-    p = torch.sigmoid(z)
-    overlap = 1 - (2 * (p * y).sum() + 1e-5) / ((y * y).sum() + (p * p).sum() + 1e-5)
-    return overlap + F.binary_cross_entropy(p, y)
-
-
-def complement(pair):
-    return F.mse_loss(pair[0].sigmoid(), 1 - pair[1].sigmoid())
-
-
-#         easy       hard  missed  background
-LABELS = [1, 1, 1, 1, 1, 0, 0, 0]
-CODES = [1, 1, 1, 2, 0, 0, 0, 0]
-EASY, HARD = [1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0, 0, 0]
-ONLY_EASY, ONLY_HARD = [0, 1, 2, 5, 6, 7], [3, 5, 6, 7]  # pixels that "masked" keeps
 
 
 class TestStages:
@@ -116,34 +90,6 @@ class TestStages:
             assert loss(outputs, rows(*target)).item() == pytest.approx(self.base(pair).item(), rel=1e-9)
 
 
-class TestToyOptimum:
-    """Free logits, a lesion in a corner of the image, a fifth of it hard: where do the easy pixels end?"""
-
-    def easy_and_hard(self, terms, steps=400):
-        codes = torch.zeros(1, 1, 40, 40)
-        codes[0, 0, :3, :5] = 1
-        codes[0, 0, 0, :3] = 2
-        z = torch.zeros(2, 1, 1, 40, 40, requires_grad=True)
-        loss = build(config=replace(NO_COMPLEMENT, difficulty_terms=terms))
-        optimizer = torch.optim.Adam([z], 0.2)
-        for _ in range(steps):
-            optimizer.zero_grad()
-            loss([None, (z[0], z[1])], [torch.cat(((codes > 0).float(), codes), 1)]).backward()
-            optimizer.step()
-        p = z[1].detach().sigmoid()
-        return p[codes == 1], p[codes == 2]
-
-    def test_literal_unlearns_the_easy_pixels(self):
-        easy, hard = self.easy_and_hard("literal")
-        assert easy.mean().item() == pytest.approx(0.36, abs=0.01)
-        assert hard.min() > 0.99
-
-    def test_masked_keeps_them(self):
-        easy, hard = self.easy_and_hard("masked")
-        assert easy.min() > 0.99
-        assert hard.min() > 0.99
-
-
 class TestHeads:
     def test_several_classes(self):
         outputs, pair = logits(1, 2, 6)
@@ -180,54 +126,12 @@ class TestHeads:
         assert got.item() == pytest.approx(sum(alone) / 2, rel=1e-9)
 
     def test_boolean_regions_of_the_hosts_validation(self):
-        outputs, pair = logits(1, 1, 8)
+        outputs, _ = logits(1, 1, 8)
         got = build(regions=True).eval()(outputs, [torch.tensor(LABELS).view(1, 1, 8).bool()])
         expected = build().eval()(outputs, rows(LABELS))
         assert got.item() == pytest.approx(expected.item(), rel=1e-12)
         got = build(regions=True, ignore_label=2).eval()(outputs, [torch.tensor([[LABELS, [0] * 8]]).bool()])
         assert got.item() == pytest.approx(expected.item(), rel=1e-12)
-
-
-class TestIgnoreLabel:
-    IGNORED = [1, 4, 6]
-
-    def targets(self, regions):
-        if regions:
-            ignore = [int(i in self.IGNORED) for i in range(8)]
-            lesion = [0 if gone else y for y, gone in zip(LABELS, ignore, strict=True)]
-            return rows(lesion, ignore, CODES), {"regions": True, "ignore_label": 2}
-        return rows([2 if i in self.IGNORED else y for i, y in enumerate(LABELS)], CODES), {"ignore_label": 2}
-
-    @pytest.mark.parametrize("stage", list(Stage))
-    @pytest.mark.parametrize("regions", [True, False])
-    def test_supervised_terms_do_not_see_it(self, stage, regions):
-        targets, kwargs = self.targets(regions)
-        outputs, pair = logits(1, 1, 8)
-        got = build(stage, config=NO_COMPLEMENT, **kwargs)(outputs, targets)
-        got.backward()
-        kept = [i for i in range(8) if i not in self.IGNORED]
-        for z in pair:
-            assert not z.grad[0, 0, self.IGNORED].any()
-            assert z.grad[0, 0, kept].all()
-        short = [None, tuple(z.detach()[..., kept] for z in pair)]
-        cut = build(stage, config=NO_COMPLEMENT)(short, rows([LABELS[i] for i in kept], [CODES[i] for i in kept]))
-        assert got.item() == pytest.approx(cut.item(), rel=1e-9)
-
-    @pytest.mark.parametrize("regions", [True, False])
-    def test_complementary_term_does(self, regions):
-        targets, kwargs = self.targets(regions)
-        outputs, pair = logits(1, 1, 8)
-        build(**kwargs)(outputs, targets).backward()
-        agreement = [z.detach().requires_grad_() for z in pair]
-        complement(agreement).backward()
-        for z, alone in zip(pair, agreement, strict=True):
-            torch.testing.assert_close(z.grad[..., self.IGNORED], alone.grad[..., self.IGNORED])
-            assert alone.grad[..., self.IGNORED].all()
-
-    def test_whole_image_ignored(self):
-        outputs, pair = logits(1, 1, 8)
-        loss = build(ignore_label=2)(outputs, rows([2] * 8, [0] * 8))
-        assert loss.item() == pytest.approx(complement(pair).item(), abs=1e-9)
 
 
 class TestScales:
