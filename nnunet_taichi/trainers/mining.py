@@ -126,8 +126,8 @@ class Mining:
         """Log how much of each class or region is easy, hard, and found by neither level."""
         log = self.trainer.print_to_log_file
         for head, (easy, hard, lesion) in enumerate(zip(*(totals[n] for n in ("easy", "hard", "lesion")), strict=True)):
-            easy_share, hard_share = easy / max(lesion, 1), hard / max(lesion, 1)
-            log(f"Head {head}: {easy_share:.1%} easy, {hard_share:.1%} hard, {1 - easy_share - hard_share:.1%} missed.")
+            easy_share, hard_share, missed_share = (n / max(lesion, 1) for n in (easy, hard, lesion - easy - hard))
+            log(f"Head {head}: {easy_share:.1%} easy, {hard_share:.1%} hard, {missed_share:.1%} missed.")
             for name, share in (("easy", easy_share), ("hard", hard_share)):
                 if share < self.trainer.config.near_empty:
                     log(f"WARNING: the {name} set of head {head} is nearly empty ({share:.2%}): its stage adds little.")

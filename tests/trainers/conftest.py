@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from tiny_dataset import KINDS, write_preprocessed
+from tiny_dataset import KINDS, draw_lesions, write_preprocessed
 from tiny_plans import DATASET, configuration_name
 
 from nnunet_taichi.host_commands import isolated_environment
@@ -43,7 +43,8 @@ def make_trainer(host_folders: Path) -> MakeTrainer:
 @pytest.fixture(scope="session")
 def preprocessed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The preprocessed data set as labels and as regions; not to be changed."""
-    return {kind: write_preprocessed(tmp_path_factory.mktemp(kind), labels) for kind, labels in KINDS.items()}
+    lesions = draw_lesions()
+    return {kind: write_preprocessed(tmp_path_factory.mktemp(kind), labels, lesions) for kind, labels in KINDS.items()}
 
 
 @pytest.fixture(params=["labels"])

@@ -15,8 +15,7 @@ from tiny_plans import DATASET, make_dataset_json, make_plans
 from nnunet_taichi.phantoms import phantom
 
 SIZE = 32
-NUM_CASES, NUM_VALIDATION = 12, 4
-CASES = [f"case_{i:02d}" for i in range(NUM_CASES)]
+CASES = [f"case_{i:02d}" for i in range(12)]
 SPLITS = [{"train": [c for c in CASES if c not in CASES[i : i + 4]], "val": CASES[i : i + 4]} for i in (0, 4, 8)]
 FEATURES = (4, 8, 8, 8, 8)  # five stages, so that U-Net++ has four depths
 KINDS = {
@@ -24,38 +23,44 @@ KINDS = {
     "regions": {"background": 0, "lesion": [1, 2], "core": 2},
 }
 
+Picture = tuple[np.ndarray, np.ndarray]  # image and label map, (H, W), uint8
 
-def write_preprocessed(root: Path, labels: dict[str, Any]) -> Path:
-    """Draw, and preprocess by the host's own preprocessor, a lesion with a core; return the data set's folder.
+
+def draw_lesions() -> dict[str, Picture]:
+    """Draw phantoms whose lesions have a rim and a core."""
+    rng = np.random.default_rng(0)
+    pictures = {case: phantom(rng, SIZE) for case in CASES}
+    return {case: (image, mask.astype(np.uint8) + binary_erosion(mask)) for case, (image, mask) in pictures.items()}
+
+
+def write_preprocessed(
+    root: Path, labels: dict[str, Any], pictures: dict[str, Picture], features: tuple[int, ...] = FEATURES
+) -> Path:
+    """Preprocess pictures by the host's own preprocessor, and return the data set's folder.
 
     Args:
         root: becomes nnUNet_preprocessed.
         labels: as in dataset.json.
+        pictures: by case.
+        features: of each stage of the plan's U-Net.
     """
     folder = root / DATASET
-    images = folder / "tiny"
-    images.mkdir(parents=True)
-    plans, dataset_json = make_plans(patch=SIZE, features=FEATURES), make_dataset_json(labels)
+    preprocessed = folder / "tiny"
+    preprocessed.mkdir(parents=True)
+    plans, dataset_json = make_plans(patch=SIZE, features=features), make_dataset_json(labels)
     plans_manager = PlansManager(deepcopy(plans))
-    rng = np.random.default_rng(0)
-    for case in CASES:
-        image, lesion = phantom(rng, SIZE)
-        files = folder / f"{case}_0000.png", folder / f"{case}.png"
-        Image.fromarray(image).save(files[0])
-        Image.fromarray(lesion.astype(np.uint8) + binary_erosion(lesion)).save(files[1])
+    for case, (image, label) in pictures.items():
+        Image.fromarray(image).save(folder / f"{case}_0000.png")
+        Image.fromarray(label).save(folder / f"{case}.png")
         DefaultPreprocessor(verbose=False).run_case_save(
-            str(images / case),
-            [str(files[0])],
-            str(files[1]),
+            str(preprocessed / case),
+            [str(folder / f"{case}_0000.png")],
+            str(folder / f"{case}.png"),
             plans_manager,
             plans_manager.get_configuration("2d"),
             dataset_json,
         )
-    for name, content in (
-        ("nnUNetPlans", plans),
-        ("dataset", dataset_json),
-        ("dataset_fingerprint", {}),
-        ("splits_final", SPLITS),
-    ):
+    contents = {"nnUNetPlans": plans, "dataset": dataset_json, "dataset_fingerprint": {}, "splits_final": SPLITS}
+    for name, content in contents.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
     return folder
