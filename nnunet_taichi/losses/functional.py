@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-Gather = Callable[[Tensor], Tensor]  # (K,) sums of this process -> (processes, K)
+Gather = Callable[[Tensor], Tensor]  # (3, K) sums of this process -> (processes, 3, K)
 
 
 def dice_loss(

@@ -13,7 +13,8 @@ import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 _END = re.compile(
-    r"(?:_(?P<epochs>[1-9]\d*)epochs)?(?:_(?P<iterations>[1-9]\d*)iterations)?(?:_seed(?P<seed>0|[1-9]\d*))?$"
+    r"(?:_(?P<epochs>[1-9]\d*)epochs)?(?:_(?P<iterations>[1-9]\d*)iterations)?(?:_seed(?P<seed>0|[1-9]\d*))?\Z",
+    re.ASCII,
 )
 
 

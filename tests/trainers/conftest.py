@@ -1,6 +1,7 @@
 """Trainers in temporary nnU-Net folders, on data sets that train in milliseconds."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ MakeTrainer = Callable[..., nnUNetTrainer]
 @pytest.fixture
 def host_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Fresh nnUNet_* folders, as `nnunet_taichi env --root` names them, and data loading without processes."""
+    for name in [name for name in os.environ if name.startswith("nnUNet_")]:
+        monkeypatch.delenv(name)
     for name, value in isolated_environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("nnUNet_n_proc_DA", "0")

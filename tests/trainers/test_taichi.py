@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 import torch
 from contract import TrainerContract
+from mining_tools import record_epochs
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from tiny_plans import LABELS, make_dataset_json, make_plans
 
+from nnunet_taichi import trainers
 from nnunet_taichi.architectures.taichinet import TaiChiNet
 from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.curriculum import Stage
@@ -124,6 +126,17 @@ def test_curriculum_follows_the_epoch(make_trainer: Any) -> None:
         trainer.on_validation_epoch_start()
         assert not trainer.loss.training
     assert stages == [Stage.EASY, Stage.HARD, Stage.HARD, Stage.HARD]
+
+
+def test_training_again_starts_anew_and_keeps_the_maps(
+    dataset: Path, start_trainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs = record_epochs(monkeypatch)
+    start_trainer(trainers.nnUNetTrainerTaichi_2epochs_1iterations).run_training()
+    assert epochs == [0, 0, 1]  # U-Net++ trains one
+    epochs.clear()
+    start_trainer(trainers.nnUNetTrainerTaichi_2epochs_1iterations).run_training()
+    assert epochs == [0, 1]
 
 
 def test_without_easy_to_hard_there_is_one_stage_and_no_mining(dataset: Path, start_trainer: Any) -> None:
