@@ -69,12 +69,20 @@ class Mining:
         return any(isfile(join(self.fold_folder, f"checkpoint_{name}.pth")) for name in ("final", "latest", "best"))
 
     def _announce(self) -> None:
-        segmentations = (join(self.trainer.preprocessed_dataset_folder, f"{case}_seg.b2nd") for case in self.cases)
-        megabytes = sum(os.path.getsize(file) for file in segmentations if isfile(file)) / 1e6
-        trained = "is trained already" if isfile(self.checkpoint) else f"trains {self.miner_class.epochs} epochs first"
-        self.trainer.print_to_log_file(
-            f"Easy-to-hard: {self.miner_class.__name__} {trained}, then {len(self.cases)} maps of about "
-            f"{megabytes:.1f} MB in all are written to {self.maps.folder}."
+        """Say what this will cost, in epochs, files and disk."""
+        trainer, name = self.trainer, self.miner_class.__name__
+        segmentations = (join(trainer.preprocessed_dataset_folder, f"{case}_seg.b2nd") for case in self.cases)
+        maps = sum(os.path.getsize(file) for file in segmentations if isfile(file)) / 1e6
+        training = "is trained already"
+        if not isfile(self.checkpoint):
+            plans, configuration = trainer.plans_manager, trainer.configuration_manager
+            with torch.device("meta"):
+                network = self.miner_class.build_network_architecture(plans, configuration, 1, 2)
+            checkpoints = 2 * 8 * sum(p.numel() for p in network.parameters()) / 1e6  # two files, weights and momentum
+            training = f"trains {self.miner_class.epochs} epochs first (checkpoints of {checkpoints:.0f} MB)"
+        trainer.print_to_log_file(
+            f"Easy-to-hard: {name} {training}, then {len(self.cases)} maps of about {maps:.1f} MB in all are written "
+            f"to {self.maps.folder}."
         )
 
     def _trained_miner(self) -> nnUNetTrainer:
