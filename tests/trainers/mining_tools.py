@@ -11,6 +11,11 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunet_taichi import trainers
 
 
+def miner_epochs(num_epochs: int) -> int:
+    """Say how long U-Net++ trains for so many epochs of TaiChiNet."""
+    return max(1, round(trainers.nnUNetTrainerTaichi.config.miner_fraction * num_epochs))
+
+
 def read_maps(folder: str | Path) -> dict[str, np.ndarray]:
     return {file.stem: blosc2.open(str(file), mode="r")[:] for file in sorted(Path(folder).glob("*.b2nd"))}
 

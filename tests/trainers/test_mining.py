@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
-from mining_tools import checkpoint_of, compute_expected, read_case, read_maps, record_epochs, retrain, times
+from mining_tools import (
+    checkpoint_of,
+    compute_expected,
+    miner_epochs,
+    read_case,
+    read_maps,
+    record_epochs,
+    retrain,
+    times,
+)
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from tiny_dataset import CASES, SPLITS
@@ -23,8 +32,8 @@ from nnunet_taichi.trainers import mining
 StartTrainer = Callable[..., nnUNetTrainer]
 
 TRAINING, VALIDATION = SPLITS[0]["train"], SPLITS[0]["val"]
-TAICHI = trainers.nnUNetTrainerTaichi_4epochs_2iterations_seed0  # its U-Net++ trains one epoch
-LONG = trainers.nnUNetTrainerTaichi_12epochs_1iterations_seed0  # three epochs
+TAICHI = trainers.nnUNetTrainerTaichi_2epochs_2iterations_seed0
+LONG = trainers.nnUNetTrainerTaichi_6epochs_1iterations_seed0  # its U-Net++ trains for several
 BOTH_KINDS = pytest.mark.parametrize("dataset", ["labels", "regions"], indirect=True)
 
 
@@ -83,6 +92,17 @@ def test_maps_of_another_model_are_replaced(dataset: Path, start_trainer: StartT
         np.testing.assert_array_equal(codes[0][clear], expected[clear])
 
 
+def test_changed_split_is_refused(dataset: Path, start_trainer: StartTrainer) -> None:
+    """The old U-Net++ has learned from cases that now validate."""
+    folder = start_trainer(TAICHI).mine()
+    (dataset / "splits_final.json").write_text(json.dumps(SPLITS[::-1]))
+    with pytest.raises(RuntimeError, match="split of fold 0 changed"):
+        start_trainer(TAICHI).mine()
+    shutil.rmtree(Path(folder).parent)
+    start_trainer(TAICHI).mine()
+    assert sorted(read_maps(folder)) == sorted(SPLITS[-1]["train"])
+
+
 def test_started_miner_is_resumed(dataset: Path, start_trainer: StartTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         record_epochs(patch, stop_before=1)
@@ -91,8 +111,10 @@ def test_started_miner_is_resumed(dataset: Path, start_trainer: StartTrainer, mo
     assert not list(Path(os.environ["nnUNet_results"]).rglob("difficulty"))
     epochs = record_epochs(monkeypatch)
     folder = start_trainer(LONG).mine()
-    assert epochs == [1, 2]
-    assert torch.load(checkpoint_of(folder), weights_only=False)["current_epoch"] == 3
+    last = miner_epochs(6)
+    assert last > 1
+    assert epochs == list(range(1, last))
+    assert torch.load(checkpoint_of(folder), weights_only=False)["current_epoch"] == last
     assert sorted(read_maps(folder)) == sorted(TRAINING)
 
 
@@ -175,7 +197,7 @@ def test_several_processes_at_once(dataset: Path, host_folders: Path) -> None:
     ]
     outputs = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert ["trains 1 epochs first" in output for output in outputs].count(True) == 2
+    assert ["epochs first" in output for output in outputs].count(True) == 2
     for fold, output in zip((0, 1, 0), outputs, strict=True):
         assert sorted(read_maps(output.splitlines()[-1])) == sorted(SPLITS[fold]["train"])
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from contract import TrainerContract
-from mining_tools import record_epochs
+from mining_tools import miner_epochs, record_epochs
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from tiny_plans import LABELS, make_dataset_json, make_plans
 
@@ -116,7 +116,7 @@ def test_deep_supervision_is_not_switched_off_by_the_hosts_flag(make_trainer: An
 
 def test_curriculum_follows_the_epoch(make_trainer: Any) -> None:
     trainer = make_trainer(nnUNetTrainerTaichi, make_plans(), ONE_LABEL)
-    trainer.num_epochs = 4
+    trainer.num_epochs, trainer.config = 4, replace(trainer.config, warmup_fraction=0.25)
     trainer.initialize()
     stages = []
     for trainer.current_epoch in range(4):
@@ -133,7 +133,7 @@ def test_training_again_starts_anew_and_keeps_the_maps(
 ) -> None:
     epochs = record_epochs(monkeypatch)
     start_trainer(trainers.nnUNetTrainerTaichi_2epochs_1iterations).run_training()
-    assert epochs == [0, 0, 1]  # U-Net++ trains one
+    assert epochs == [*range(miner_epochs(2)), 0, 1]
     epochs.clear()
     start_trainer(trainers.nnUNetTrainerTaichi_2epochs_1iterations).run_training()
     assert epochs == [0, 1]

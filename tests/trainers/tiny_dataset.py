@@ -33,6 +33,19 @@ def draw_lesions() -> dict[str, Picture]:
     return {case: (image, mask.astype(np.uint8) + binary_erosion(mask)) for case, (image, mask) in pictures.items()}
 
 
+def draw_eyes() -> dict[str, Picture]:
+    """Draw discs with a brighter cup, the disc's rim labelled 1 and the cup 2."""
+    rng = np.random.default_rng(0)
+    pictures = {}
+    for number in range(4):
+        centre, radius = rng.uniform(11, 21, 2), rng.uniform(7, 10)
+        distance = np.hypot(*(np.mgrid[:32, :32] - centre[:, None, None]))
+        label = (distance < radius).astype(np.uint8) + (distance < 0.55 * radius)
+        image = 60 + 60 * label + rng.normal(0, 12, label.shape)
+        pictures[f"eye_{number}"] = image.clip(0, 255).astype(np.uint8), label
+    return pictures
+
+
 def write_preprocessed(
     root: Path, labels: dict[str, Any], pictures: dict[str, Picture], features: tuple[int, ...] = FEATURES
 ) -> Path:
