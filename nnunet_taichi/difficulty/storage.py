@@ -21,10 +21,11 @@ class MapFolder:
     Args:
         folder: where the maps are.
         dataset_class: the host's class for the preprocessed data; it knows the file format.
+        data: fingerprint of the segmentations that are mined: maps of others, or of other sizes, do not fit.
     """
 
-    def __init__(self, folder: str | Path, dataset_class: type[nnUNetBaseDataset]) -> None:
-        self.folder, self.dataset_class = Path(folder), dataset_class
+    def __init__(self, folder: str | Path, dataset_class: type[nnUNetBaseDataset], data: str = "") -> None:
+        self.folder, self.dataset_class, self.data = Path(folder), dataset_class, data
 
     def is_complete(self, cases: Sequence[str], checkpoint: str | Path) -> bool:
         """Tell whether all `cases` were mined with the model in `checkpoint`."""
@@ -33,12 +34,12 @@ class MapFolder:
         except (OSError, ValueError):
             return False
         same_model = digest(checkpoint) in (record["checkpoint"], "")  # a model deleted to save space is no other model
-        return same_model and all(self.has(case) for case in cases)
+        return same_model and record["data"] == self.data and all(self.has(case) for case in cases)
 
     def open(self, checkpoint: str | Path) -> None:
-        """Keep the maps of an interrupted run of this very model; clear those of another."""
-        source = self.folder / "checkpoint.sha256"
-        fingerprint = digest(checkpoint)
+        """Keep the maps of an interrupted run of this very model on these very data; clear others."""
+        source = self.folder / "source.sha256"
+        fingerprint = f"{digest(checkpoint)} {self.data}"
         if not source.is_file() or source.read_text() != fingerprint:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
@@ -47,7 +48,8 @@ class MapFolder:
 
     def close(self, checkpoint: str | Path, totals: dict[str, list[int]]) -> None:
         """Declare the folder complete, with the pixels of each set by head."""
-        _write_whole(self.folder / "difficulty.json", json.dumps({"checkpoint": digest(checkpoint), "pixels": totals}))
+        record = {"checkpoint": digest(checkpoint), "data": self.data, "pixels": totals}
+        _write_whole(self.folder / "difficulty.json", json.dumps(record))
 
     def has(self, case: str) -> bool:
         """Tell whether the map of `case` is there."""
@@ -68,15 +70,15 @@ class MapFolder:
         return np.asarray(codes[:]), np.asarray(segmentation[:])[0]
 
 
-def digest(file: str | Path) -> str:
-    """Return the SHA-256 of a file, or nothing for a missing one."""
-    if not Path(file).is_file():
-        return ""
-    with open(file, "rb") as stream:
-        checksum = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            checksum.update(block)
-    return checksum.hexdigest()
+def digest(*files: str | Path) -> str:
+    """Return the SHA-256 of files in a row, missing ones left out, or nothing where all are missing."""
+    present = [file for file in files if Path(file).is_file()]
+    checksum = hashlib.sha256()
+    for file in present:
+        with open(file, "rb") as stream:
+            while block := stream.read(1 << 20):
+                checksum.update(block)
+    return checksum.hexdigest() if present else ""
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from copy import deepcopy
 
 import numpy as np
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from nnunet_taichi.difficulty.coding import shares
 from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
-from nnunet_taichi.difficulty.storage import MapFolder
+from nnunet_taichi.difficulty.storage import MapFolder, digest
 from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.recipe import make_trainer
 from nnunet_taichi.trainers.unet_plus_plus import nnUNetTrainerUNetPlusPlus
@@ -34,9 +35,12 @@ class Mining:
         model = self.miner_class.__name__ + plans_and_configuration
         self.fold_folder = join(os.path.dirname(trainer.output_folder_base), model, f"fold_{trainer.fold}")
         self.checkpoint = join(self.fold_folder, "checkpoint_final.pth")
-        dataset_class = infer_dataset_class(trainer.preprocessed_dataset_folder)
-        self.maps = MapFolder(join(self.fold_folder, "difficulty"), dataset_class)
         self.cases = sorted(trainer.do_split()[0])  # the training cases; no other is ever opened
+        preprocessed = trainer.preprocessed_dataset_folder
+        files = [join(preprocessed, case + ending) for case in self.cases for ending in ("_seg.b2nd", ".npz")]
+        self.segmentations = [file for file in files if isfile(file)]
+        dataset_class = infer_dataset_class(preprocessed)
+        self.maps = MapFolder(join(self.fold_folder, "difficulty"), dataset_class, digest(*self.segmentations))
 
     def run(self) -> str:
         """Train and mine what is missing and return the folder of the maps."""
@@ -71,8 +75,7 @@ class Mining:
     def _announce(self) -> None:
         """Say what this will cost, in epochs, files and disk."""
         trainer, name = self.trainer, self.miner_class.__name__
-        segmentations = (join(trainer.preprocessed_dataset_folder, f"{case}_seg.b2nd") for case in self.cases)
-        maps = sum(os.path.getsize(file) for file in segmentations if isfile(file)) / 1e6
+        maps = sum(os.path.getsize(file) for file in self.segmentations) / 1e6
         training = "is trained already"
         if not isfile(self.checkpoint):
             plans, configuration = trainer.plans_manager, trainer.configuration_manager
@@ -170,5 +173,8 @@ def run(args: argparse.Namespace) -> int:
     fold = args.f if args.f == "all" else int(args.f)
     device = torch.device(args.device)
     trainer = get_trainer_from_args(args.d, args.c, fold, args.tr, args.p, continue_training=True, device=device)
+    if not hasattr(trainer, "mine") or not trainer.config.easy_to_hard:
+        print(f"error: {args.tr} is not trained from easy to hard and needs no maps", file=sys.stderr)
+        return 1
     print(trainer.mine())
     return 0

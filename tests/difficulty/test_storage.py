@@ -75,6 +75,14 @@ def test_other_model_clears_the_maps(maps, checkpoint):
     assert not any(maps.has(case) for case in CASES)
 
 
+def test_other_data_clear_the_maps(maps, checkpoint):
+    fill(maps, checkpoint)
+    preprocessed_again = MapFolder(maps.folder, nnUNetDatasetBlosc2, data="another fingerprint")
+    assert not preprocessed_again.is_complete(CASES, checkpoint)
+    preprocessed_again.open(checkpoint)
+    assert not any(maps.has(case) for case in CASES)
+
+
 def test_deleted_model_is_no_other_model(maps, checkpoint):
     fill(maps, checkpoint)
     checkpoint.unlink()
@@ -134,3 +142,6 @@ def test_digest(tmp_path):
     big.write_bytes(b"x" * (3 << 20) + b"y")
     assert digest(big) == hashlib.sha256(big.read_bytes()).hexdigest()
     assert digest(tmp_path / "missing") == ""
+    small = tmp_path / "small"
+    small.write_bytes(b"z")
+    assert digest(big, tmp_path / "missing", small) == hashlib.sha256(big.read_bytes() + b"z").hexdigest()

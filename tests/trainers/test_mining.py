@@ -26,6 +26,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from tiny_dataset import CASES, SPLITS
 
 from nnunet_taichi import trainers
+from nnunet_taichi.cli import main
 from nnunet_taichi.host_commands import find_command
 from nnunet_taichi.trainers import mining
 
@@ -101,6 +102,23 @@ def test_changed_split_is_refused(dataset: Path, start_trainer: StartTrainer) ->
     shutil.rmtree(Path(folder).parent)
     start_trainer(TAICHI).mine()
     assert sorted(read_maps(folder)) == sorted(SPLITS[-1]["train"])
+
+
+def test_corrected_labels_are_mined_again(dataset: Path, start_trainer: StartTrainer) -> None:
+    folder = start_trainer(LONG).mine()
+    for case in TRAINING:
+        blosc2.open(str(dataset / "tiny" / f"{case}_seg.b2nd"), mode="a")[:] = 0
+    trained = checkpoint_of(folder).stat().st_mtime_ns
+    start_trainer(LONG).mine()
+    assert not any(codes.any() for codes in read_maps(folder).values())
+    assert checkpoint_of(folder).stat().st_mtime_ns == trained
+
+
+@pytest.mark.parametrize("name", ["nnUNetTrainer", "nnUNetTrainerUNetPlusPlus"])
+def test_a_trainer_without_maps_is_refused(dataset: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    arguments = ["mine", "-d", "1", "-c", "2d", "-f", "0", "-device", "cpu", "-tr", name]
+    assert main(arguments) == 1
+    assert f"{name} is not trained from easy to hard" in capsys.readouterr().err
 
 
 def test_started_miner_is_resumed(dataset: Path, start_trainer: StartTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
