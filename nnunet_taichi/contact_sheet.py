@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 # Hues of Okabe and Ito, which colour-blind readers can tell apart, less those too dark for a grey image.
-COLOURS = ("#56B4E9", "#E69F00", "#F0E442", "#D55E00", "#CC79A7", "#009E73")
+COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#F0E442", "#CC79A7")
 Masks = Mapping[str, NDArray[Any]]
 
 
