@@ -1,6 +1,7 @@
 """The command around the converters: where a data set goes, and that it goes there complete or not at all."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +117,9 @@ def test_old_copy_comes_back_if_the_new_one_cannot_take_its_place(raw: Path, mon
 
 @pytest.mark.skipif(os.name == "nt", reason="sends the signal as a terminal does, to a POSIX process group")
 def test_leaves_nothing_at_ctrl_c(busi: Path, raw: Path) -> None:
+    for number in range(100, 1100):  # enough that the signal comes before the end
+        for ending in (".png", "_mask.png"):
+            shutil.copy(busi / "benign" / f"benign (1){ending}", busi / "benign" / f"benign ({number}){ending}")
     command = [sys.executable, "-m", "nnunet_taichi.cli", "convert", "busi", str(busi), "-d", "101"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60
