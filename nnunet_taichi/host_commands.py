@@ -23,11 +23,7 @@ def isolated_environment(root: Path) -> dict[str, str]:
     """Give the environment of `nnunet_taichi env --root ROOT`, whatever nnUNet_* variables the caller has set."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("nnUNet_")}
     environment |= {name: str(root / name) for name in DATA_VARIABLES}
-    environment[EXT_VARIABLE] = EXT_FOLDER
-    # A checkout that is not installed must be found by the commands, too, and must be the one that runs this.
-    paths = (str(Path(__file__).resolve().parents[1]), environment.get("PYTHONPATH", ""))
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return environment
+    return environment | {EXT_VARIABLE: EXT_FOLDER}
 
 
 @dataclass

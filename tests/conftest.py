@@ -1,6 +1,7 @@
 """Options and fixtures for all tests."""
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ import torch
 # before the host is imported: a killed pool of many workers is slow to start on two cores
 os.environ.setdefault("nnUNet_def_n_proc", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+try:  # commands that tests start run what is installed, or else this checkout
+    version("nnunet_taichi")
+except PackageNotFoundError:
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

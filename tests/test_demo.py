@@ -2,13 +2,12 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from nnunet_taichi import cli, demo, host_commands
+from nnunet_taichi import cli, host_commands
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path, capsys):
@@ -29,8 +28,7 @@ def test_a_failing_command_shows_its_log_and_gives_1(tmp_path, monkeypatch, caps
 
 @pytest.mark.slow
 def test_the_whole_demo(tmp_path):
-    package = Path(demo.__file__).parents[1]
-    environment = dict(os.environ, PYTHONPATH=str(package), nnUNet_raw="/elsewhere", nnUNet_results="/elsewhere")
+    environment = dict(os.environ, nnUNet_raw="/elsewhere", nnUNet_results="/elsewhere")
     out = tmp_path / "a demo"
     command = [sys.executable, "-m", "nnunet_taichi.cli", "demo", "--out", str(out), "-device", "cpu"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)

@@ -53,13 +53,6 @@ def test_the_users_variables_are_left_out(monkeypatch, tmp_path):
     }
 
 
-def test_commands_import_this_very_package(monkeypatch, tmp_path):
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    command = CommandRunner(isolated_environment(tmp_path), tmp_path)
-    command("nnunet_taichi", "--version")
-    assert "nnunet_taichi" in (tmp_path / "01_nnunet_taichi.log").read_text()
-
-
 def test_scripts_are_found_beside_python_though_not_on_the_path(monkeypatch, tmp_path):
     script = tmp_path / "bin" / "nnUNetv2_train"
     script.parent.mkdir()
