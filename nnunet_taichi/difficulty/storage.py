@@ -31,29 +31,31 @@ class MapFolder:
         """Tell whether all `cases` were mined with the model in `checkpoint`."""
         try:
             record = json.loads((self.folder / "difficulty.json").read_text())
-        except (OSError, ValueError):
+            model, data = record["checkpoint"], record["data"]
+        except (OSError, ValueError, KeyError, TypeError):  # missing, torn or foreign
             return False
-        same_model = digest(checkpoint) in (record["checkpoint"], "")  # a model deleted to save space is no other model
-        return same_model and record["data"] == self.data and all(self.has(case) for case in cases)
+        same_model = digest(checkpoint) in (model, "")  # a model deleted to save space is no other model
+        return same_model and data == self.data and all(self.has(case) for case in cases)
 
     def open(self, checkpoint: str | Path) -> None:
         """Keep the maps of an interrupted run of this very model on these very data; clear others."""
         source = self.folder / "source.sha256"
         fingerprint = f"{digest(checkpoint)} {self.data}"
-        if not source.is_file() or source.read_text() != fingerprint:
+        if not source.is_file() or source.read_bytes() != fingerprint.encode():
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
-            _write_whole(source, fingerprint)
+            write_whole(source, fingerprint)
         (self.folder / "difficulty.json").unlink(missing_ok=True)
 
     def close(self, checkpoint: str | Path, totals: dict[str, list[int]]) -> None:
         """Declare the folder complete, with the pixels of each set by head."""
         record = {"checkpoint": digest(checkpoint), "data": self.data, "pixels": totals}
-        _write_whole(self.folder / "difficulty.json", json.dumps(record))
+        write_whole(self.folder / "difficulty.json", json.dumps(record))
 
     def has(self, case: str) -> bool:
         """Tell whether the map of `case` is there."""
-        return any((self.folder / f"{case}{ending}").is_file() for ending in ENDINGS)
+        files = (self.folder / f"{case}{ending}" for ending in ENDINGS)
+        return any(file.is_file() and file.stat().st_size > 0 for file in files)
 
     def save(self, case: str, codes: np.ndarray) -> None:
         """Write a map (Z, Y, X), int16, beside its place and rename it."""
@@ -81,7 +83,9 @@ def digest(*files: str | Path) -> str:
     return checksum.hexdigest() if present else ""
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: str | Path, text: str) -> None:
+    """Write a text file beside its place and rename it."""
+    path = Path(path)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text)
     os.replace(partial, path)

@@ -14,6 +14,6 @@ _BASES = {base.__name__: base for base in (nnUNetTrainer, nnUNetTrainerTaichi, n
 def __getattr__(name: str) -> type[nnUNetTrainer]:
     """Make trainers with lengths or a seed in their name on demand (PEP 562)."""
     base, numbers = split_name(name)
-    if not numbers or base not in _BASES:
+    if not numbers or base not in _BASES or numbers.get("seed", 0) >= 2**32:  # numpy's largest seed
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return make_trainer(_BASES[base], **numbers)

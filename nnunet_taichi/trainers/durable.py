@@ -23,5 +23,5 @@ class DurableTrainer(nnUNetTrainer):
     def save_checkpoint(self, filename: str) -> None:
         """Write beside and rename: the host writes in place, and an interruption leaves a torn file."""
         super().save_checkpoint(filename + ".partial")
-        if os.path.isfile(filename + ".partial"):
+        if self.local_rank == 0 and not self.disable_checkpointing:  # when the host writes
             os.replace(filename + ".partial", filename)

@@ -1,14 +1,12 @@
 """One-shot preparation (figure 6): U-Net++ on the fold's training cases, then their easy and hard regions."""
 
-import argparse
 import os
-import sys
 from copy import deepcopy
 
 import numpy as np
 import torch
-from batchgenerators.utilities.file_and_folder_operations import isfile, join, load_json, save_json
-from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
+from batchgenerators.utilities.file_and_folder_operations import isfile, join, load_json
+from nnunetv2.run.run_training import maybe_load_checkpoint
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.helpers import empty_cache
@@ -19,7 +17,7 @@ from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
 from nnunet_taichi.difficulty.storage import MapFolder, digest
 from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.recipe import make_trainer
-from nnunet_taichi.trainers.unet_plus_plus import nnUNetTrainerUNetPlusPlus
+from nnunet_taichi.trainers.unet_plus_plus import TRAINING_CASES, nnUNetTrainerUNetPlusPlus
 
 
 class Mining:
@@ -61,13 +59,12 @@ class Mining:
         Raises:
             RuntimeError: the split changed since U-Net++ was started.
         """
-        record = join(self.fold_folder, "training_cases.json")
-        if self._started() and isfile(record) and load_json(record) != self.cases:
+        record = join(self.fold_folder, TRAINING_CASES)
+        if from_rank_0(self._started() and isfile(record) and load_json(record) != self.cases):
             raise RuntimeError(
                 f"The split of fold {self.trainer.fold} changed since {self.miner_class.__name__} was trained on it. "
                 f"Restore splits_final.json, or remove {self.fold_folder} to train it anew."
             )
-        save_json(self.cases, record)
 
     def _started(self) -> bool:
         return any(isfile(join(self.fold_folder, f"checkpoint_{name}.pth")) for name in ("final", "latest", "best"))
@@ -151,30 +148,3 @@ def find_miner(trainer: nnUNetTrainer) -> type[nnUNetTrainer]:
         if getattr(trainer, name, None) is not None:
             numbers[name] = getattr(trainer, name)
     return make_trainer(nnUNetTrainerUNetPlusPlus, **numbers)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `nnunet_taichi mine`, named as nnU-Net's."""
-    parser.add_argument("-d", required=True, metavar="DATASET", help="dataset name or id")
-    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, as 2d")
-    parser.add_argument("-f", required=True, metavar="FOLD", help="fold, a number or all")
-    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default: %(default)s)")
-    parser.add_argument(
-        "-tr",
-        default="nnUNetTrainerTaichi",
-        metavar="TRAINER",
-        help="trainer that needs the maps (default: %(default)s)",
-    )
-    parser.add_argument("-device", default="cuda", choices=("cuda", "cpu", "mps"), help="default: %(default)s")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Mine for one fold and say where the maps are."""
-    fold = args.f if args.f == "all" else int(args.f)
-    device = torch.device(args.device)
-    trainer = get_trainer_from_args(args.d, args.c, fold, args.tr, args.p, continue_training=True, device=device)
-    if not hasattr(trainer, "mine") or not trainer.config.easy_to_hard:
-        print(f"error: {args.tr} is not trained from easy to hard and needs no maps", file=sys.stderr)
-        return 1
-    print(trainer.mine())
-    return 0

@@ -41,12 +41,20 @@ class Recipe(nnUNetTrainer):
             self.num_val_iterations_per_epoch = max(1, self.iterations // 5)
 
     def initialize(self) -> None:
-        """Seed the weights and all that the main process draws later; the host's workers stay random."""
+        """Seed the weights."""
+        self._draw_from_the_seed()
+        super().initialize()
+
+    def get_dataloaders(self) -> tuple:
+        """Seed what the main process draws from here on, whether mining drew before or not; workers stay random."""
+        self._draw_from_the_seed()
+        return super().get_dataloaders()
+
+    def _draw_from_the_seed(self) -> None:
         if self.seed is not None:
             random.seed(self.seed)
             np.random.seed(self.seed)  # the generator that the host draws from
             torch.manual_seed(self.seed)
-        super().initialize()
 
 
 def suffix(epochs: int | None = None, iterations: int | None = None, seed: int | None = None) -> str:

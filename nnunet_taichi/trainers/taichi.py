@@ -32,6 +32,8 @@ class nnUNetTrainerTaichi(DurableTrainer):
             nine classes or regions.
     """
 
+    difficulty_folder: str | None = None
+
     def __init__(
         self,
         plans: dict,
@@ -103,7 +105,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
     def on_train_start(self) -> None:
         """Prepare the difficulty maps before the host reads its data; they are the one thing that it does not have."""
         self.print_to_log_file(f"TaiChi configuration: {asdict(self.config)}")
-        if self.config.easy_to_hard:
+        if self.config.easy_to_hard and self.current_epoch < self.num_epochs:  # --c also repeats a validation
             warmup = warmup_epochs(self.num_epochs, self.config)
             self.print_to_log_file(
                 f"Stage 1 (easy): {warmup} epochs, stage 2 (hard): {self.num_epochs - warmup} epochs."
@@ -116,7 +118,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
     def get_tr_and_val_datasets(self) -> tuple[nnUNetBaseDataset, nnUNetBaseDataset]:
         """Hand the maps to the training data set alone: validation cases have none."""
         dataset_tr, dataset_val = super().get_tr_and_val_datasets()
-        if self.config.easy_to_hard:
+        if self.difficulty_folder is not None:
             dataset_tr.folder_with_segs_from_previous_stage = self.difficulty_folder
         return dataset_tr, dataset_val
 

@@ -1,16 +1,28 @@
 """The trainer of U-Net++: a network to compare with, and the miner of easy and hard regions."""
 
+import json
+
+from batchgenerators.utilities.file_and_folder_operations import join
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
 from nnunet_taichi.architectures.unet_plus_plus import MAX_DEPTH
+from nnunet_taichi.difficulty.storage import write_whole
 from nnunet_taichi.trainers.durable import DurableTrainer
+
+TRAINING_CASES = "training_cases.json"  # beside the checkpoints
 
 
 class nnUNetTrainerUNetPlusPlus(DurableTrainer):
     """U-Net++ of the plan's widths, with the host's loss at each of its depths."""
+
+    def on_train_start(self) -> None:
+        """Keep the training cases on record: what learned from others may have seen what validates this fold."""
+        if self.local_rank == 0 and self.current_epoch == 0:
+            write_whole(join(self.output_folder, TRAINING_CASES), json.dumps(sorted(self.do_split()[0])))
+        super().on_train_start()
 
     @classmethod
     def build_network_architecture(

@@ -59,6 +59,19 @@ def test_torn_record_is_not_complete(maps, checkpoint):
     assert not maps.is_complete(CASES, checkpoint)
 
 
+@pytest.mark.parametrize("foreign", ["[]", "{}", "null", '{"checkpoint": ""}'])
+def test_foreign_record_is_not_complete(maps, checkpoint, foreign):
+    fill(maps, checkpoint)
+    (maps.folder / "difficulty.json").write_text(foreign)
+    assert not maps.is_complete(CASES, checkpoint)
+
+
+def test_empty_file_is_no_map(maps, checkpoint):
+    fill(maps, checkpoint)
+    (maps.folder / f"{CASES[0]}.b2nd").write_bytes(b"")
+    assert not maps.is_complete(CASES, checkpoint)
+
+
 def test_interrupted_run_keeps_its_maps(maps, checkpoint):
     maps.open(checkpoint)
     maps.save(CASES[0], codes())

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -39,6 +40,30 @@ def test_waits_for_another_process_and_goes_on_when_that_is_killed(tmp_path, hol
     waiting = [line for line in capsys.readouterr().out.splitlines() if "Waiting for another training" in line]
     assert len(waiting) == 1
     assert "mining.lock" in waiting[0]
+
+
+FORK = (
+    TAKE
+    + """
+import multiprocessing
+worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True)
+worker.start()
+print(worker.pid, flush=True)
+time.sleep(60)"""
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, as the host's data workers")
+def test_the_data_workers_of_a_killed_training_do_not_hold_its_lock(tmp_path):
+    path = str(tmp_path / "mining.lock")
+    training = subprocess.Popen([sys.executable, "-c", FORK, path], stdout=subprocess.PIPE)
+    worker = int(training.stdout.readline())
+    training.kill()
+    training.communicate()
+    try:
+        assert subprocess.run([sys.executable, "-c", TAKE, path], check=False).returncode == 0
+    finally:
+        os.kill(worker, signal.SIGKILL)
 
 
 def test_keeps_other_processes_out_and_lets_them_in_after_an_error(tmp_path):

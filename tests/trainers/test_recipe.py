@@ -82,7 +82,8 @@ def test_stock_trainer_gets_lengths_and_nothing_else():
     short = trainers.nnUNetTrainer_3epochs
     assert short.__mro__[:3] == (short, Recipe, nnUNetTrainer)
     own = set(vars(Recipe)) - set(vars(object)) - {"__module__", "__annotations__", "__dict__", "__weakref__"}
-    assert {name for name in own if not name.startswith("__")} == {"epochs", "iterations", "seed", "initialize"}
+    expected = {"epochs", "iterations", "seed", "initialize", "get_dataloaders"}
+    assert {name for name in own if not name.startswith("_")} == expected
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,18 @@ def test_training_again_starts_anew_and_keeps_the_maps(
     epochs.clear()
     start_trainer(trainers.nnUNetTrainerTaichi_2epochs_1iterations).run_training()
     assert epochs == [0, 1]
+
+
+def test_a_finished_training_continues_without_its_miner(dataset: Path, start_trainer: Any) -> None:
+    """`--c` also repeats an aborted validation, perhaps where only this model was kept."""
+    trainer = start_trainer(trainers.nnUNetTrainerTaichi_1epochs_1iterations)
+    trainer.run_training()
+    for folder in Path(trainer.output_folder_base).parent.glob("nnUNetTrainerUNetPlusPlus*"):
+        shutil.rmtree(folder)
+    finished = start_trainer(trainers.nnUNetTrainerTaichi_1epochs_1iterations)
+    finished.load_checkpoint(str(Path(trainer.output_folder) / "checkpoint_final.pth"))
+    finished.run_training()
+    assert not list(Path(trainer.output_folder_base).parent.glob("nnUNetTrainerUNetPlusPlus*"))
 
 
 def test_without_easy_to_hard_there_is_one_stage_and_no_mining(dataset: Path, start_trainer: Any) -> None:

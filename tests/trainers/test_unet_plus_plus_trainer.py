@@ -1,5 +1,59 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
 from contract import TrainerContract
+from tiny_dataset import SPLITS
+from tiny_plans import LABELS, make_dataset_json, make_plans
+
+from nnunet_taichi import trainers
+from nnunet_taichi.trainers.unet_plus_plus import TRAINING_CASES, nnUNetTrainerUNetPlusPlus
 
 
 class TestUNetPlusPlus(TrainerContract):
     trainer_name = "nnUNetTrainerUNetPlusPlus"
+
+
+def test_training_by_hand_is_subject_to_the_split(dataset: Path, start_trainer: Any) -> None:
+    """TaiChi refuses a U-Net++ that the user trained on another split, too."""
+    miner = start_trainer(trainers.nnUNetTrainerUNetPlusPlus_1epochs_1iterations)
+    miner.run_training()
+    record = Path(miner.output_folder) / TRAINING_CASES
+    assert json.loads(record.read_text()) == sorted(SPLITS[0]["train"])
+    (dataset / "splits_final.json").write_text(json.dumps(SPLITS[::-1]))
+    with pytest.raises(RuntimeError, match="split of fold 0 changed"):
+        start_trainer(trainers.nnUNetTrainerTaichi_1epochs_1iterations).mine()
+    start_trainer(trainers.nnUNetTrainerUNetPlusPlus_1epochs_1iterations).run_training()
+    start_trainer(trainers.nnUNetTrainerTaichi_1epochs_1iterations).mine()
+
+
+class TestCheckpoints:
+    @pytest.fixture
+    def trainer(self, make_trainer: Any) -> nnUNetTrainerUNetPlusPlus:
+        trainer = make_trainer(nnUNetTrainerUNetPlusPlus, make_plans(), make_dataset_json(next(iter(LABELS.values()))))
+        trainer.initialize()
+        return trainer
+
+    def test_appear_whole(self, trainer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        file = tmp_path / "checkpoint_latest.pth"
+        trainer.save_checkpoint(str(file))
+        whole = file.read_bytes()
+
+        def power_cut(checkpoint: dict, name: str) -> None:
+            Path(name).write_bytes(b"half")
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(torch, "save", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.save_checkpoint(str(file))
+        assert file.read_bytes() == whole
+
+    @pytest.mark.parametrize(("name", "value"), [("local_rank", 1), ("disable_checkpointing", True)])
+    def test_who_does_not_write_does_not_rename(self, trainer: Any, tmp_path: Path, name: str, value: Any) -> None:
+        partial = tmp_path / "checkpoint_latest.pth.partial"
+        partial.write_bytes(b"half of what rank 0 writes, or an old rest")
+        setattr(trainer, name, value)
+        trainer.save_checkpoint(str(tmp_path / "checkpoint_latest.pth"))
+        assert [file.name for file in tmp_path.glob("checkpoint*")] == [partial.name]

@@ -1,0 +1,51 @@
+"""`nnunet_taichi mine`: only the mining of easy and hard regions, as a training would do it first."""
+
+import argparse
+import os
+import sys
+
+import torch
+from nnunetv2.run.run_training import get_trainer_from_args
+
+from nnunet_taichi.discovery import DATA_VARIABLES, EXT_VARIABLE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `nnunet_taichi mine`, named as nnU-Net's."""
+    parser.add_argument("-d", required=True, metavar="DATASET", help="dataset name or id")
+    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, as 2d")
+    parser.add_argument("-f", required=True, type=_fold, metavar="FOLD", help="fold, a number or all")
+    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default: %(default)s)")
+    parser.add_argument(
+        "-tr",
+        default="nnUNetTrainerTaichi",
+        metavar="TRAINER",
+        help="trainer that needs the maps (default: %(default)s)",
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("-device", default=device, choices=("cuda", "cpu", "mps"), help="here: %(default)s")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Mine for one fold and say where the maps are."""
+    if missing := [name for name in (*DATA_VARIABLES, EXT_VARIABLE) if not os.environ.get(name)]:
+        return _fail(f'{", ".join(missing)} not set. Run: eval "$(nnunet_taichi env)"')
+    try:
+        trainer = get_trainer_from_args(args.d, args.c, args.f, args.tr, args.p, True, torch.device(args.device))
+    except (ValueError, RuntimeError, OSError) as error:  # no such data set, trainer, configuration or plans
+        return _fail(str(error))
+    if not hasattr(trainer, "mine") or not trainer.config.easy_to_hard:
+        return _fail(f"{args.tr} is not trained from easy to hard and needs no maps")
+    print(trainer.mine())
+    return 0
+
+
+def _fold(text: str) -> int | str:
+    if text != "all" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number from 0 on or all, got {text!r}")
+    return text if text == "all" else int(text)
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
