@@ -59,8 +59,10 @@ def test_the_data_workers_of_a_killed_training_do_not_hold_its_lock(tmp_path):
     training = subprocess.Popen([sys.executable, "-c", FORK, path], stdout=subprocess.PIPE)
     worker = int(training.stdout.readline())
     training.kill()
-    training.communicate()
+    training.wait()
+    training.stdout.close()
     try:
+        os.kill(worker, 0)  # it lives on
         assert subprocess.run([sys.executable, "-c", TAKE, path], check=False).returncode == 0
     finally:
         os.kill(worker, signal.SIGKILL)
