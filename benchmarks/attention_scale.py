@@ -1,6 +1,6 @@
 """Does the C2-attention score need a scale? Trains the paper's network on phantoms with and without 1/sqrt(N).
 
-Writes attention_scale.csv: loss, gradient norm of the queries and keys, and the entropy of the score (1 is uniform,
+Writes attention_scale_SIZE.csv: loss, gradient norm of the queries and keys, and the entropy of the score (1 is uniform,
 0 a single channel) along the way. Usage: python benchmarks/attention_scale.py [--steps 60] [--size 128]
 """
 
@@ -69,7 +69,7 @@ def main() -> None:
     args = parser.parse_args()
     data = batches(args.steps, args.size)
     rows = [row for seed in range(args.seeds) for s in ("none", "sqrt_positions") for row in train(s, seed, data)]
-    with open(Path(__file__).with_suffix(".csv"), "w", newline="") as file:
+    with open(Path(__file__).with_name(f"attention_scale_{args.size}.csv"), "w", newline="") as file:
         writer = csv.DictWriter(file, ["scale", "seed", "step", "loss", "score_gradient", "entropy"])
         writer.writeheader()
         writer.writerows(rows)

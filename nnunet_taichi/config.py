@@ -16,7 +16,7 @@ class TaiChiConfig:
 
     # --- network (section III)
     attention: bool = True  # C2-attention between the bottlenecks (section III-B)
-    attention_scale: Literal["none", "sqrt_positions"] = "none"  # as written; benchmarks/attention_scale.csv
+    attention_scale: Literal["none", "sqrt_positions"] = "none"  # as written; see benchmarks/attention_scale.py
     head: Literal["none", "mlp", "conv"] = "mlp"  # complementary head; figure 10 (b, c) "mlp", (a) "conv"
     head_input: Literal["logits", "features"] = "logits"  # what equations 10-11 refine
     head_order: Literal["negative_first", "positive_first"] = "negative_first"  # figure 10 (c); (b) is the other
