@@ -1,7 +1,7 @@
 """Does the C2-attention score need a scale? Trains the paper's network on phantoms with and without 1/sqrt(N).
 
-Writes attention_scale_SIZE.csv: loss, gradient norm of the queries and keys, and the entropy of the score (1 is uniform,
-0 a single channel) along the way. Usage: python benchmarks/attention_scale.py [--steps 60] [--size 128]
+Writes attention_scale_SIZE.csv: loss, gradient norm of the queries and keys, and the entropy of the score (1 is
+uniform, 0 a single channel) along the way. Usage: python benchmarks/attention_scale.py [--steps 60] [--size 128]
 """
 
 import argparse
