@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,8 @@ def test_leaves_nothing_at_ctrl_c(busi: Path, raw: Path) -> None:
         for ending in (".png", "_mask.png"):
             shutil.copy(busi / "benign" / f"benign (1){ending}", busi / "benign" / f"benign ({number}){ending}")
     command = [sys.executable, "-m", "nnunet_taichi.cli", "convert", "busi", str(busi), "-d", "101"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell lets its background jobs ignore it
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed)
     deadline = time.monotonic() + 60
     while not list(raw.iterdir()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
