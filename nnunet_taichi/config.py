@@ -33,7 +33,7 @@ class TaiChiConfig:
     easy_to_hard: bool = True
     difficulty_terms: Literal["literal", "masked"] = "masked"  # equations 21-22 as written, or sparing the other lesion
     warmup_fraction: float = 0.25  # of the epochs, for equation 21; the paper gives no length
-    miner_fraction: float = 0.5  # epochs of U-Net++ for one of TaiChiNet, each about 0.8 of its cost; less finds little
+    miner_fraction: float = 0.5  # epochs of U-Net++ for one of TaiChiNet, at 0.7 to 0.9 of its cost; less finds little
     near_empty: float = 0.01  # share of the lesion below which a mined set is warned about
 
     # --- machine
