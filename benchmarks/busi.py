@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from scipy.stats import wilcoxon
 
 TRAINERS = ("nnUNetTrainer", "nnUNetTrainerTaichi")
 
@@ -62,6 +63,16 @@ def write(path: Path, rows: list[dict]) -> None:
     print(path)
 
 
+def summarise(cases: list[dict]) -> None:
+    """Print the mean Dice of both trainers over the cases, and Wilcoxon's p for the pairs."""
+    scores: dict[str, list[float]] = {}
+    for row in sorted(cases, key=lambda row: (row["fold"], row["case"], row["label"])):
+        scores.setdefault(row["trainer"], []).append(row["dice"])
+    for trainer, dice in scores.items():
+        print(f"{trainer}: mean Dice {sum(dice) / len(dice):.4f} of {len(dice)} cases")
+    print(f"Wilcoxon, two-sided: p = {wilcoxon(*scores.values()).pvalue:.2f}")
+
+
 def main() -> None:
     """Train what is missing, then write both files beside this script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -80,6 +91,7 @@ def main() -> None:
             folder = train(args.d, fold, trainer, args.p, args.device)
             cases += [run | row for row in read_cases(folder)]
             epochs += [run | row for row in read_epochs(folder)]
+    summarise(cases)
     write(Path(__file__).with_name(f"{args.name}_cases.csv"), cases)
     write(Path(__file__).with_name(f"{args.name}_epochs.csv"), epochs)
 
