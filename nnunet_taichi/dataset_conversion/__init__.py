@@ -1,16 +1,27 @@
-"""`nnunet_taichi convert`: public data sets as nnU-Net raw data sets.
+"""`nnunet_taichi convert`: data sets as nnU-Net raw data sets.
 
-A converter is a module with SUMMARY, DEFAULT_NAME, DESCRIPTION, `add_arguments(parser)` and `find_cases(args)`. What it
-finds is written by the one writer, `raw_dataset`.
+A converter is a module with SUMMARY, DEFAULT_NAME, `add_arguments(parser)` and `find_cases(args) -> Findings`. What it
+finds is written by the one writer, `raw_dataset`. A module that has `run(args)` instead does its own work.
 """
 
 import argparse
 import importlib
-import re
 import sys
 from pathlib import Path
+from typing import Any
 
-CONVERTERS = {"busi": "nnunet_taichi.dataset_conversion.busi"}
+CONVERTERS = {
+    "busi": "nnunet_taichi.dataset_conversion.busi",
+    "dataset-b": "nnunet_taichi.dataset_conversion.dataset_b",
+    "tn-scui": "nnunet_taichi.dataset_conversion.tn_scui",
+    "refuge": "nnunet_taichi.dataset_conversion.refuge",
+    "folder": "nnunet_taichi.dataset_conversion.folder",
+    "images": "nnunet_taichi.dataset_conversion.new_images",
+}
+# arguments that name places, or that do not change what is written: conversion.json does not depend on them
+PLACES = frozenset(
+    {"command", "dataset", "source", "images", "masks", "table", "exclude", "overwrite", "num_processes"}
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for dataset, module in CONVERTERS.items():
         converter = importlib.import_module(module)
         subparser = subparsers.add_parser(dataset, help=converter.SUMMARY, description=converter.SUMMARY + ".")
-        _add_common_arguments(subparser, converter.DEFAULT_NAME)
         converter.add_arguments(subparser)
 
 
@@ -27,8 +37,9 @@ def run(args: argparse.Namespace) -> int:
     """Convert one data set and return the exit code; what is wrong is printed, and nothing is left behind."""
     from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError
 
+    converter = importlib.import_module(CONVERTERS[args.dataset])
     try:
-        _convert(args)
+        converter.run(args) if hasattr(converter, "run") else _convert(converter, args)
     except BadFilesError as error:
         return _fail(f"{error}\nNothing was written, for these {len(error.errors)} files are bad.")
     except (ConversionError, ValueError, OSError) as error:
@@ -38,52 +49,48 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _convert(args: argparse.Namespace) -> None:
+def _convert(converter: Any, args: argparse.Namespace) -> None:
+    from nnunet_taichi.dataset_conversion.exclusion import exclude
+    from nnunet_taichi.dataset_conversion.raw_dataset import Options, write_raw_dataset
+    from nnunet_taichi.dataset_conversion.target import check_apart, find_target
+
+    target = find_target(args.dataset_id, args.name, overwrite=args.overwrite)
+    findings = converter.find_cases(args)
+    check_apart(target, findings.roots.values())
+    if args.exclude:
+        findings = exclude(findings, args.exclude)
+    options = Options(
+        size=args.resize,
+        fit_masks=args.fit_masks,
+        test_fraction=getattr(args, "test_fraction", 0.0),
+        random_splits=args.random_splits,
+        num_processes=args.num_processes,
+    )
+    arguments = {name: value for name, value in vars(args).items() if name not in PLACES}
+    dataset = write_raw_dataset(findings, target, options, converter=args.dataset, arguments=arguments)
+    _report(dataset, findings, target, args.dataset_id)
+
+
+def _report(dataset: Any, findings: Any, target: Path, dataset_id: int) -> None:
+    """Print what was made, what was tolerated, and what comes next."""
     from nnunetv2.paths import nnUNet_preprocessed
 
-    from nnunet_taichi.dataset_conversion.raw_dataset import write_raw_dataset
-    from nnunet_taichi.dataset_conversion.target import find_target
-
-    converter = importlib.import_module(CONVERTERS[args.dataset])
-    target = find_target(args.dataset_id, args.name, overwrite=args.overwrite)
-    cases = converter.find_cases(args)
-    write_raw_dataset(cases, target, converter.DESCRIPTION, size=args.resize, num_processes=args.num_processes)
-    print(f"{len(cases)} cases in {target}")
+    count = f"{len(dataset.training)} cases" + (f" and {len(dataset.test)} for testing" if dataset.test else "")
+    print(f"{count} in {target}")
+    for note, names in dataset.tolerated.items():
+        print(
+            f"Tolerated: {note}"
+            + (f" ({len(names)}: {', '.join(names[:3])}{', ...' if names[3:] else ''})" if names else "")
+        )
+    if findings.left_out:
+        print(f"Left out: {len(findings.left_out)} (listed in conversion.json)")
+    if dataset.twins:
+        print(f"Twins: {sum(map(len, dataset.twins))} images in {len(dataset.twins)} groups; no fold divides one")
     if nnUNet_preprocessed.is_set() and (outdated := Path(nnUNet_preprocessed) / target.name).exists():
         print(f"Delete {outdated}: it was preprocessed from an earlier copy.")
-    print(f"Next: nnUNetv2_plan_and_preprocess -d {args.dataset_id} -c 2d --verify_dataset_integrity")
+    print(f"Next: nnUNetv2_plan_and_preprocess -d {dataset_id} -c 2d --verify_dataset_integrity")
 
 
 def _fail(message: str, exit_code: int = 1) -> int:
     print(message, file=sys.stderr)
     return exit_code
-
-
-def _add_common_arguments(parser: argparse.ArgumentParser, default_name: str) -> None:
-    """Add what every converter takes, in the host's spelling."""
-    parser.add_argument("source", type=Path, metavar="SRC", help="the data set's folder, or its parent")
-    parser.add_argument("-d", dest="dataset_id", type=_dataset_id, required=True, metavar="ID", help="1 to 999")
-    parser.add_argument(
-        "-n", dest="name", type=_name, default=default_name, help="the data set becomes DatasetID_NAME (%(default)s)"
-    )
-    parser.add_argument("--resize", type=_positive, metavar="PX", help="resize to PX x PX pixels (each keeps its size)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the data set if it exists")
-    parser.add_argument("-np", dest="num_processes", type=_positive, metavar="N", help="processes (one a core)")
-
-
-def _dataset_id(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 999:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 999, got {text!r}")
-    return int(text)
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[\w.-]+", text):
-        raise argparse.ArgumentTypeError(f"it names a folder: expected letters, digits and any of _ . -, got {text!r}")
-    return text
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
-    return int(text)

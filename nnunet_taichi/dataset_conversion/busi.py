@@ -5,14 +5,16 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, SourceNotFoundError, UnexpectedFileError
-from nnunet_taichi.dataset_conversion.raw_dataset import Description
+from nnunet_taichi.dataset_conversion.findings import Description, Findings
+from nnunet_taichi.dataset_conversion.layout import files, find_root, subfolders
 
 SUMMARY = "BUSI, breast ultrasound: 437 benign lesions, 210 malignant ones, 133 normal images"
 DEFAULT_NAME = "BUSI"
 DESCRIPTION = Description(
-    channel="ultrasound",
+    channels=("ultrasound",),
     labels={"background": 0, "lesion": 1},
     reference="Al-Dhabyani et al., Dataset of breast ultrasound images, Data in Brief 28 (2020) 104863",
     licence="public; cite the reference",
@@ -25,11 +27,15 @@ FilesByNumber = dict[int, list[Path]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only BUSI needs."""
+    """Add the source and what only BUSI needs."""
+    arguments.add_source(parser)
     parser.add_argument("--with-normal", action="store_true", help="also convert the normal images, with empty labels")
+    arguments.add_target(parser, DEFAULT_NAME)
+    arguments.add_test_fraction(parser)
+    arguments.add_common(parser)
 
 
-def find_cases(args: argparse.Namespace) -> list[Case]:
+def find_cases(args: argparse.Namespace) -> Findings:
     """Find the cases in `args.source`, the folder that holds benign/, malignant/ and normal/, or its parent.
 
     Returns:
@@ -40,28 +46,10 @@ def find_cases(args: argparse.Namespace) -> list[Case]:
         BadFilesError: There are PNG files with names that BUSI does not have.
     """
     classes = (*LESION_CLASSES, NORMAL_CLASS) if args.with_normal else LESION_CLASSES
-    folders = _find_class_folders(args.source, classes)
-    return [case for name in classes for case in _find_cases_of_class(folders[name], name)]
-
-
-def _find_class_folders(source: Path, classes: tuple[str, ...]) -> dict[str, Path]:
-    """Map each class to its folder, in the source or one level below."""
-    wanted = " and ".join(f"{name}/" for name in classes)
-    if not source.is_dir():
-        raise SourceNotFoundError(source, f"is not a folder; give the one that holds {wanted}, or its parent")
-    candidates = (source, *_subfolders(source).values())
-    found = [_subfolders(folder) for folder in candidates if set(classes) <= _subfolders(folder).keys()]
-    if not found:
-        raise SourceNotFoundError(source, f"holds no BUSI: looked for {wanted} in it and one level below")
-    if len(found) > 1:
-        places = " and ".join(str(folders[classes[0]].parent) for folders in found)
-        raise SourceNotFoundError(source, f"holds BUSI more than once: give one of {places}")
-    return found[0]
-
-
-def _subfolders(folder: Path) -> dict[str, Path]:
-    """Map the lower-case name of each subfolder to its path."""
-    return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+    root = find_root(args.source, classes, "BUSI")
+    folders = subfolders(root)
+    cases = [case for name in classes for case in _find_cases_of_class(folders[name], name)]
+    return Findings(cases, DESCRIPTION, roots={"": root})
 
 
 def _find_cases_of_class(folder: Path, name: str) -> list[Case]:
@@ -70,7 +58,7 @@ def _find_cases_of_class(folder: Path, name: str) -> list[Case]:
     if not images:
         raise SourceNotFoundError(folder, f"holds no image: looked for {name} (1).png and so on")
     return [
-        Case(f"{name}_{number:03d}", image, tuple(masks.get(number, ())), has_lesion=name != NORMAL_CLASS)
+        Case(f"{name}_{number:03d}", image, tuple(masks.get(number, ())), has_lesion=name != NORMAL_CLASS, stratum=name)
         for number in sorted(images.keys() | masks.keys())
         # a mask without its image becomes a case without it, so that it is listed together with all other bad files
         for image in images.get(number, [folder / f"{name} ({number}).png"])
@@ -83,9 +71,7 @@ def _sort_files(folder: Path, name: str) -> tuple[FilesByNumber, FilesByNumber]:
     images: FilesByNumber = defaultdict(list)
     masks: FilesByNumber = defaultdict(list)
     strangers = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() != ".png" or path.name.startswith("."):  # macOS leaves ._benign (1).png
-            continue
+    for path in files(folder, [".png"]):
         match = pattern.fullmatch(path.stem)
         if match:
             (masks if match[2] else images)[int(match[1])].append(path)

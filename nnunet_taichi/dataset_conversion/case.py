@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnunet_taichi.dataset_conversion.errors import (
     BadFilesError,
@@ -14,10 +14,25 @@ from nnunet_taichi.dataset_conversion.errors import (
     MissingFileError,
     SizeMismatchError,
 )
-from nnunet_taichi.dataset_conversion.images import read_binary_mask, read_grey, resize
+from nnunet_taichi.dataset_conversion.images import Picture, Pixels, read_grey, resize
+from nnunet_taichi.dataset_conversion.masks import read_binary_mask
 
-Pixels = NDArray[np.uint8]
-Reader = Callable[[Path], Pixels]
+Reader = Callable[[Path], Picture]
+MASK_FITTED = "a mask was resized to fit its image"
+
+
+class Loaded(NamedTuple):
+    """A case's pixels.
+
+    Attributes:
+        image: (H, W) or (H, W, 3).
+        label: (H, W), or None for a test image without truth.
+        notes: What was tolerated.
+    """
+
+    image: Pixels
+    label: Pixels | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -28,20 +43,31 @@ class Case:
         identifier: The case's name in nnU-Net.
         image: The image file.
         masks: The mask files; the label is their union (where values differ, the highest).
-        has_lesion: Whether the label must show something, so that a mask is needed, or nothing, with or without a mask.
-        read_image: Reads an image file to (H, W).
+        has_lesion: Whether the label must show something, so that a mask is needed (True), or nothing, with or without
+            a mask (False), or may do either (None); without mask, None means that there is no label.
+        read_image: Reads an image file to (H, W) or (H, W, 3).
         read_mask: Reads a mask file to labels (H, W).
+        stratum: The class over which folds are balanced.
+        group: The patient; no fold separates the images of one. Empty: unknown.
+        is_test: Whether the data set itself keeps this case for testing.
     """
 
     identifier: str
     image: Path
     masks: tuple[Path, ...]
-    has_lesion: bool = True
+    has_lesion: bool | None = True
     read_image: Reader = read_grey
     read_mask: Reader = read_binary_mask
+    stratum: str = ""
+    group: str = ""
+    is_test: bool = False
 
-    def load(self, size: int | None = None) -> tuple[Pixels, Pixels]:
-        """Read the image and its label, both (H, W), or (size, size) if a size is given.
+    def load(self, size: int | None = None, *, fit_masks: bool = False) -> Loaded:
+        """Read the image and its label, resized to size x size if a size is given.
+
+        Args:
+            size: Pixels a side of the result; None keeps the image's own size.
+            fit_masks: Resize a mask that has another size than its image, instead of refusing it.
 
         Raises:
             BadFilesError: Everything that is wrong with the case's files.
@@ -51,15 +77,27 @@ class Case:
         masks = {path: _read(self.read_mask, path, errors) for path in self.masks}
         if self.has_lesion and not masks:
             errors.append(MissingFileError(self.image, "there is no mask for this image"))
-        if image is not None:
-            errors += _find_size_mismatches(image, masks)
+        if image is not None and not fit_masks:
+            errors += _find_size_mismatches(image.pixels, masks)
         if errors or image is None:
             raise BadFilesError(errors)
-        label = np.maximum.reduce([np.zeros_like(image), *(mask for mask in masks.values() if mask is not None)])
-        if size:
-            image, label = resize(image, size, is_label=False), resize(label, size, is_label=True)
+        pictures = [mask for mask in masks.values() if mask is not None]
+        notes = {note for picture in (image, *pictures) for note in picture.notes}
+        notes |= {MASK_FITTED for mask in pictures if mask.pixels.shape != image.pixels.shape[:2]}
+        label = self._unite(image.pixels, pictures, size)
+        pixels = resize(image.pixels, (size, size), is_label=False) if size else image.pixels
+        return Loaded(pixels, label, tuple(sorted(notes)))
+
+    def _unite(self, image: Pixels, masks: list[Picture], size: int | None) -> Pixels | None:
+        """Unite the masks in the image's size, or the given one, and check what they show."""
+        if self.has_lesion is None and not masks:
+            return None
+        shape = image.shape[:2]
+        fitted = [_fit(mask.pixels, shape) for mask in masks]
+        label = np.maximum.reduce([np.zeros(shape, np.uint8), *fitted])
+        label = _fit(label, (size, size)) if size else label
         self._check_label(label)
-        return image, label
+        return label
 
     def _check_label(self, label: Pixels) -> None:
         """Check that a label (H, W) shows a lesion if, and only if, the case has one."""
@@ -67,7 +105,7 @@ class Case:
             cause = "expected a lesion, found none"
         elif self.has_lesion and label.all():
             cause = "expected a lesion on a background, found no background"
-        elif not self.has_lesion and label.any():
+        elif self.has_lesion is False and label.any():
             cause = "expected an empty mask (a case without lesion), found a lesion"
         else:
             return
@@ -76,7 +114,7 @@ class Case:
         raise BadFilesError([MaskValueError(path, f"{cause}, at {width} x {height} pixels")])
 
 
-def _read(reader: Reader, path: Path, errors: list[ConversionError]) -> Pixels | None:
+def _read(reader: Reader, path: Path, errors: list[ConversionError]) -> Picture | None:
     """Read a file, or note why it cannot be read."""
     try:
         return reader(path)
@@ -85,12 +123,19 @@ def _read(reader: Reader, path: Path, errors: list[ConversionError]) -> Pixels |
         return None
 
 
-def _find_size_mismatches(image: Pixels, masks: dict[Path, Pixels | None]) -> list[ConversionError]:
+def _fit(label: Pixels, shape: tuple[int, ...]) -> Pixels:
+    """Give a label the shape (H, W), unless it has it."""
+    return label if label.shape == shape else resize(label, (shape[0], shape[1]), is_label=True)
+
+
+def _find_size_mismatches(image: Pixels, masks: dict[Path, Picture | None]) -> list[ConversionError]:
     """Compare the image with those masks that could be read."""
-    height, width = image.shape
+    height, width = image.shape[:2]
     expected = f"expected {width} x {height} pixels as in its image"
     return [
-        SizeMismatchError(path, f"{expected}, found {mask.shape[1]} x {mask.shape[0]}")
+        SizeMismatchError(
+            path, f"{expected}, found {mask.pixels.shape[1]} x {mask.pixels.shape[0]}; --fit-masks resizes the mask"
+        )
         for path, mask in masks.items()
-        if mask is not None and mask.shape != image.shape
+        if mask is not None and mask.pixels.shape != image.shape[:2]
     ]

@@ -34,7 +34,7 @@ class MissingFileError(ConversionError):
 
 
 class UnreadableFileError(ConversionError):
-    """A file is torn, is no picture, or is of a kind that the data set does not have."""
+    """A file is torn, is no single picture, or is of a kind that the data set does not have."""
 
 
 class SizeMismatchError(ConversionError):
@@ -42,15 +42,23 @@ class SizeMismatchError(ConversionError):
 
 
 class MaskValueError(ConversionError):
-    """A mask shows anything but a lesion on a background, or shows a lesion where there is none."""
+    """A mask has values that stand for nothing, or shows a lesion where there is none, or none where there is one."""
 
 
 class DuplicateCaseError(ConversionError):
     """Two images would get the same name."""
 
 
+class TableError(ConversionError):
+    """A table of classes and patients cannot be read, or lacks a column."""
+
+
 class TargetExistsError(ConversionError):
-    """The data set to write is there already, or its ID is taken."""
+    """The place of the data set is taken: by a data set, by its own source, or by another conversion."""
+
+
+class NotWrittenError(ConversionError):
+    """The copy cannot be written: no space, no permission, or a worker that died."""
 
 
 class BadFilesError(Exception):

@@ -1,76 +1,150 @@
-"""Pictures in and out: 8-bit arrays, whatever the mode of the file."""
+"""Pictures in and out, whatever the mode of the file. Alpha is dropped everywhere, not blended."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import SimpleITK
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from nnunet_taichi.dataset_conversion.errors import MaskValueError, MissingFileError, UnreadableFileError
+from nnunet_taichi.dataset_conversion.errors import ConversionError, MissingFileError, UnreadableFileError
 
 EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
+COLOURS_LOST = "coloured pixels became grey"
+
+Pixels = NDArray[Any]
 
 
-def read_grey(path: Path) -> NDArray[np.uint8]:
-    """Read an image as its luminance (ITU-R 601-2: a colour file of a grey image keeps its values), without alpha.
+class Picture(NamedTuple):
+    """What was read from a file.
 
-    Returns:
-        (H, W), 0 to 255.
+    Attributes:
+        pixels: (H, W) or (H, W, 3), uint8 or uint16; for a mask the labels (H, W), uint8.
+        notes: What was tolerated, worded so that the files it happened to can be listed under it.
+    """
+
+    pixels: Pixels
+    notes: tuple[str, ...] = ()
+
+
+def read_grey(path: Path) -> Picture:
+    """Read an 8-bit image as its luminance (ITU-R 601-2: a colour file of a grey image keeps its values), (H, W).
 
     Raises:
         MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn, is no picture, or has more than 8 bits a channel.
+        UnreadableFileError: The file is torn, is no single picture, or has more than 8 bits a channel.
     """
-    return _read(path, "L")
+    return _as_grey(_read(path, partial(_decode, strict=True)))
 
 
-def read_binary_mask(path: Path) -> NDArray[np.uint8]:
-    """Read a mask: lesion is what is not black, in any colour channel; alpha is not looked at.
+def read_rgb(path: Path) -> Picture:
+    """Read an 8-bit image, (H, W, 3); raises what `read_grey` raises."""
+    return Picture(_as_rgb(_read(path, partial(_decode, strict=True))))
 
-    A mask with several brightnesses went through a lossy format or an interpolation. Where its lesion ends is anybody's
-    guess, so it is refused, not thresholded.
 
-    Returns:
-        (H, W), 0 background and 1 lesion.
+def read_any(path: Path, *, channels: int) -> Picture:
+    """Read an image of any format that Pillow or SimpleITK knows, grey (H, W) or colour (H, W, 3).
+
+    Grey values of up to 16 bits stay what they are; others (float, signed, 32 bits) are stretched from their least to
+    their greatest onto 16 bits, which the z-score of grey channels does not see. Colour has 8 bits, for the host
+    divides it by 255; deeper values are stretched onto that.
 
     Raises:
         MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn, is no picture, or has more than 8 bits a channel.
-        MaskValueError: The mask has more than one brightness beside black.
+        UnreadableFileError: The file is torn, is no single picture, or has values that are not finite.
     """
-    brightness = _read(path, "RGB").max(axis=-1)  # (H, W)
-    levels = np.unique(brightness[brightness > 0])
-    if levels.size > 1:
-        raise MaskValueError(
-            path,
-            f"expected black and one other brightness, found {levels.size} beside black ({levels[0]} to {levels[-1]}); "
-            "save the mask without compression or interpolation, with two values",
-        )
-    return (brightness > 0).astype(np.uint8)
+    pixels = _read(path, _decode_any)
+    if pixels.ndim == 2:
+        pixels, notes = _fit_range(path, pixels, np.uint16 if channels == 1 else np.uint8)
+        return Picture(pixels if channels == 1 else _as_rgb(pixels), notes)
+    pixels, notes = _fit_range(path, pixels[..., :3], np.uint8)
+    if channels == 3:
+        return Picture(pixels, notes)
+    grey = _as_grey(pixels)
+    return Picture(grey.pixels, notes + grey.notes)
 
 
-def resize(pixels: NDArray[np.uint8], size: int, *, is_label: bool) -> NDArray[np.uint8]:
-    """Resize to size x size pixels: images bilinear and antialiased, labels to the nearest neighbour."""
+def read_values(path: Path) -> Pixels:
+    """Read the bare values of a label picture, (H, W) of any dtype or (H, W, 3); raises what `read_any` raises."""
+    return _read(path, _decode_any)
+
+
+def resize(pixels: Pixels, size: tuple[int, int], *, is_label: bool) -> Pixels:
+    """Resize to (height, width): images bilinear and antialiased, labels to the nearest neighbour."""
     method = Image.Resampling.NEAREST if is_label else Image.Resampling.BILINEAR  # Pillow antialiases when it shrinks
-    return np.asarray(Image.fromarray(pixels).resize((size, size), method))
+    height, width = size
+    return np.asarray(Image.fromarray(pixels).resize((width, height), method))
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write (H, W) as an 8-bit grey PNG."""
+def write_png(path: Path, pixels: Pixels) -> None:
+    """Write (H, W) or (H, W, 3) as a PNG of 8 or 16 bits."""
     Image.fromarray(pixels).save(path)
 
 
-def _read(path: Path, mode: str) -> NDArray[np.uint8]:
-    """Read a file in the given Pillow mode; alpha is dropped, not blended."""
+def _read(path: Path, decode: Any) -> Pixels:
+    """Decode a file, or say in one of our errors why that is not possible."""
     try:
-        with Image.open(path) as image:
-            image.verify()  # checksums: decoding alone lets some torn files pass; then Pillow wants it opened anew
-        with Image.open(path) as image:
-            if image.mode in EIGHT_BIT_MODES:
-                return np.asarray(image.convert(mode))
-            cause = f"expected 8 bits a channel (modes {', '.join(sorted(EIGHT_BIT_MODES))}), found mode {image.mode}"
+        return decode(path)
+    except ConversionError:
+        raise
     except FileNotFoundError:
         raise MissingFileError(path, "there is no such file") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
         raise UnreadableFileError(path, f"cannot be read ({error}); is it complete?") from error
-    raise UnreadableFileError(path, cause)
+
+
+def _decode(path: Path, *, strict: bool = False) -> Pixels:
+    """Decode with Pillow, (H, W) or (H, W, 3)."""
+    with Image.open(path) as image:
+        image.verify()  # checksums: decoding alone lets some torn files pass; then Pillow wants it opened anew
+    with Image.open(path) as image:
+        if (frames := getattr(image, "n_frames", 1)) > 1:
+            raise UnreadableFileError(path, f"holds {frames} pictures (animated, or several pages); save one of them")
+        if strict and image.mode not in EIGHT_BIT_MODES:
+            expected = ", ".join(sorted(EIGHT_BIT_MODES))
+            raise UnreadableFileError(path, f"expected 8 bits a channel (modes {expected}), found mode {image.mode}")
+        if image.mode.startswith(("I", "F")):
+            return np.asarray(image)  # one channel of 16 or 32 bits
+        return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA", "La") else "RGB"))
+
+
+def _decode_any(path: Path) -> Pixels:
+    """Decode with Pillow, or with SimpleITK what Pillow does not know (MetaImage, NIfTI, NRRD, DICOM)."""
+    try:
+        return _decode(path)
+    except UnidentifiedImageError:
+        pixels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+    if pixels.shape[-1] in (3, 4) and pixels.ndim > 2:
+        pixels = pixels[..., :3]
+    slices = pixels.shape[:-3] if pixels.shape[-1] == 3 else pixels.shape[:-2]
+    if int(np.prod(slices)) != 1:
+        raise UnreadableFileError(path, f"holds {np.prod(slices)} pictures (a volume or a film); save one of them")
+    return pixels.reshape(pixels.shape[len(slices) :])
+
+
+def _fit_range(path: Path, pixels: Pixels, dtype: type) -> tuple[Pixels, tuple[str, ...]]:
+    """Bring values into the given unsigned dtype, and note it where they change."""
+    if pixels.dtype == np.uint8:
+        return pixels, ()
+    if not np.isfinite(pixels).all():
+        raise UnreadableFileError(path, "has values that are not finite; replace them")
+    low, high, top = float(pixels.min()), float(pixels.max()), np.iinfo(dtype).max
+    if low >= 0 and high <= top and (pixels == np.round(pixels)).all():
+        return pixels.astype(np.uint8 if high <= 255 else dtype), ()
+    stretched = (pixels.astype(np.float64) - low) * (top / ((high - low) or 1))
+    return np.round(stretched).astype(dtype), (f"{pixels.dtype} values were stretched onto {np.dtype(dtype).name}",)
+
+
+def _as_grey(pixels: Pixels) -> Picture:
+    """Take the luminance of (H, W, 3), and note if there were colours to lose."""
+    if pixels.ndim == 2:
+        return Picture(pixels)
+    coloured = (pixels != pixels[..., :1]).any()
+    return Picture(np.asarray(Image.fromarray(pixels).convert("L")), (COLOURS_LOST,) if coloured else ())
+
+
+def _as_rgb(pixels: Pixels) -> Pixels:
+    """Repeat a grey channel three times."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)

@@ -1,116 +1,236 @@
 """The only writer of nnU-Net raw data sets."""
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_json
-from tqdm import tqdm
 
 from nnunet_taichi import __version__
+from nnunet_taichi.dataset_conversion import provenance, splits
 from nnunet_taichi.dataset_conversion.case import Case
+from nnunet_taichi.dataset_conversion.duplicates import Twin, find_twins, group, thumbnail
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, DuplicateCaseError
-from nnunet_taichi.dataset_conversion.images import write_png
+from nnunet_taichi.dataset_conversion.findings import Findings, Fold
+from nnunet_taichi.dataset_conversion.images import Pixels, write_png
+from nnunet_taichi.dataset_conversion.parallel import map_in_processes
 from nnunet_taichi.dataset_conversion.target import appear_complete
 
 FILE_ENDING = ".png"  # lossless, and the host's NaturalImage2DIO reads it
 
 
 @dataclass(frozen=True)
-class Description:
-    """What dataset.json says of a data set.
+class Options:
+    """How a data set is written.
 
     Attributes:
-        channel: The name of the one channel. The host derives the normalisation from it: a name that it does not know,
-            such as "ultrasound", gives the z-score.
-        labels: The value of each label, background first.
-        reference: Where the data come from and what to cite.
-        licence: Its terms.
+        size: Resize to this many pixels a side; None keeps the size.
+        fit_masks: Resize a mask that has another size than its image, instead of refusing it.
+        test_fraction: Share of the cases to set aside for testing, where the data set does not say which.
+        random_splits: Leave the folds to the host.
+        num_processes: How many processes convert, None for one a core. The files do not depend on it.
     """
 
-    channel: str
-    labels: dict[str, int]
-    reference: str
-    licence: str
+    size: int | None = None
+    fit_masks: bool = False
+    test_fraction: float = 0.0
+    random_splits: bool = False
+    num_processes: int | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a worker reports of a case that it wrote.
+
+    Attributes:
+        notes: What was tolerated.
+        files: Size and SHA-256 of the image and of each mask.
+        pixels: SHA-256 of the image's pixels.
+        thumbnail: For the search for twins.
+    """
+
+    notes: tuple[str, ...]
+    files: tuple[tuple[int, str], ...]
+    pixels: str
+    thumbnail: Pixels
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """What was made, for the user to read.
+
+    Attributes:
+        training: Training cases.
+        test: Test cases.
+        tolerated: What was tolerated -> in which source files.
+        twins: Identifiers of the cases of each group of twins.
+        folds: What splits_final.json says; empty if it is left to the host.
+    """
+
+    training: Sequence[Case]
+    test: Sequence[Case]
+    tolerated: Mapping[str, Sequence[str]]
+    twins: Sequence[Sequence[str]]
+    folds: Sequence[Fold]
 
 
 def write_raw_dataset(
-    cases: Sequence[Case],
+    findings: Findings,
     target: Path,
-    description: Description,
+    options: Options,
     *,
-    size: int | None = None,
-    num_processes: int | None = None,
-) -> None:
+    converter: str = "",
+    arguments: Mapping[str, Any] | None = None,
+) -> RawDataset:
     """Write cases as an nnU-Net raw data set, complete or not at all.
 
     Args:
-        cases: What to write, all of it for training.
+        findings: What to write.
         target: The folder to make; one that is there is replaced, once the new one is complete.
-        description: What dataset.json says.
-        size: Resize to this many pixels a side; None keeps the size.
-        num_processes: How many processes convert, None for one a core. The files do not depend on it.
+        options: How to write it.
+        converter: Who found it, for conversion.json.
+        arguments: What the converter was told, for conversion.json.
 
     Raises:
         BadFilesError: Everything that is wrong with the source files; nothing is written.
+        TargetExistsError: Another process is writing the same target.
+        NotWrittenError: There is no space, or no permission.
     """
     with appear_complete(target) as folder:
-        for subfolder in ("imagesTr", "labelsTr"):
-            (folder / subfolder).mkdir()
-        errors = _find_duplicates(cases) + _map(partial(_convert, folder, size), cases, num_processes)
-        if errors:
-            raise BadFilesError(errors)
-        generate_dataset_json(
-            str(folder),
-            channel_names={0: description.channel},
-            labels=dict(description.labels),  # the host changes what it is given
-            num_training_cases=len(cases),
-            file_ending=FILE_ENDING,
-            dataset_name=target.name,
-            reference=description.reference,
-            license=description.licence,
-            description=f"resized to {size} x {size} pixels" if size else "in its own pixels",
-            converted_by=f"nnunet_taichi {__version__}",
-        )
+        written = _write_cases(folder, findings.cases, options)
+        twins = _find_twins(written)
+        dataset = _partition(findings, written, twins, options)
+        _move_to_test(folder, dataset.test)
+        if dataset.folds:
+            provenance.write_json(folder / splits.FILE_NAME, dataset.folds)
+        _write_dataset_json(folder, target.name, findings, len(dataset.training), options.size)
+        files = _name_files(findings, written)
+        record = provenance.describe(findings, converter, arguments or {}, files, dataset.tolerated, dataset.twins)
+        provenance.write_json(folder / provenance.FILE_NAME, record)
+    return dataset
+
+
+def _write_cases(folder: Path, cases: Sequence[Case], options: Options) -> list[Written]:
+    """Write all images and labels as if all were for training."""
+    for subfolder in ("imagesTr", "labelsTr"):
+        (folder / subfolder).mkdir()
+    results = map_in_processes(partial(_write, folder, options), cases, options.num_processes, "Converting")
+    errors: list[ConversionError] = _find_duplicates(cases)
+    written = []
+    for result in results:
+        if isinstance(result, Written):
+            written.append(result)
+        else:
+            errors += result
+    if errors:
+        raise BadFilesError(errors)
+    return written
+
+
+def _write(folder: Path, options: Options, case: Case) -> Written | Sequence[ConversionError]:
+    """Write one case, or say what is wrong with it."""
+    try:
+        image, label, notes = case.load(options.size, fit_masks=options.fit_masks)
+        files = tuple(provenance.file_digest(path) for path in (case.image, *case.masks))
+    except BadFilesError as error:
+        return error.errors
+    write_png(folder / "imagesTr" / f"{case.identifier}_0000{FILE_ENDING}", image)
+    if label is not None:
+        write_png(folder / "labelsTr" / f"{case.identifier}{FILE_ENDING}", label)
+    digest = hashlib.sha256(f"{image.shape} {image.dtype.str}".encode() + image.tobytes()).hexdigest()
+    return Written(notes, files, digest, thumbnail(image))
 
 
 def _find_duplicates(cases: Sequence[Case]) -> list[ConversionError]:
-    """Find images that would get the name of an earlier one."""
+    """Find images that would get the name of an earlier one; some file systems do not tell A from a."""
     first: dict[str, Path] = {}
     return [
-        DuplicateCaseError(case.image, f"is {case.identifier}, and so is {first[case.identifier]}; remove one")
+        DuplicateCaseError(
+            case.image, f"is {case.identifier}, and so is {first[case.identifier.lower()]}; remove or rename one"
+        )
         for case in cases
-        if first.setdefault(case.identifier, case.image) != case.image
+        if first.setdefault(case.identifier.lower(), case.image) != case.image
     ]
 
 
-def _map(
-    convert: Callable[[Case], list[ConversionError]], cases: Sequence[Case], num_processes: int | None
-) -> list[ConversionError]:
-    """Convert all cases and list what went wrong, in the order of the cases."""
-    pool = ProcessPoolExecutor(
-        num_processes,
-        multiprocessing.get_context("spawn"),
-        initializer=signal.signal,  # Ctrl-C is for the main process, which then ends the pool and cleans up
-        initargs=(signal.SIGINT, signal.SIG_IGN),
+def _find_twins(written: Sequence[Written]) -> list[Twin]:
+    return find_twins(
+        [result.thumbnail for result in written],
+        [result.files[0][1] for result in written],
+        [result.pixels for result in written],
     )
-    try:
-        results = tqdm(pool.map(convert, cases, chunksize=4), total=len(cases), desc="Converting", unit="case")
-        return [error for errors in results for error in errors]
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
-def _convert(folder: Path, size: int | None, case: Case) -> list[ConversionError]:
-    """Write one case, or say what is wrong with it."""
-    try:
-        image, label = case.load(size)
-    except BadFilesError as error:
-        return list(error.errors)
-    write_png(folder / "imagesTr" / f"{case.identifier}_0000{FILE_ENDING}", image)
-    write_png(folder / "labelsTr" / f"{case.identifier}{FILE_ENDING}", label)
-    return []
+def _partition(findings: Findings, written: Sequence[Written], twins: Sequence[Twin], options: Options) -> RawDataset:
+    """Decide what is for training and in which fold."""
+    cases, pairs = findings.cases, [(twin.first, twin.second) for twin in twins]
+    groups = splits.group_cases(cases, pairs)
+    strata = [case.stratum for case in cases]
+    test = {index for index, case in enumerate(cases) if case.is_test}
+    test = test or splits.set_aside(options.test_fraction, strata, groups)
+    training = [index for index in range(len(cases)) if index not in test]
+    folds: Sequence[Fold] = ()
+    if not options.random_splits:
+        folds = findings.folds or splits.five_folds(
+            [cases[index].identifier for index in training],
+            [strata[index] for index in training],
+            [groups[index] for index in training],
+        )
+    members = defaultdict(list)
+    for case, number in zip(cases, group(len(cases), pairs), strict=True):
+        members[number].append(case.identifier)
+    return RawDataset(
+        training=[cases[index] for index in training],
+        test=[cases[index] for index in sorted(test)],
+        tolerated=_list_tolerated(findings, written),
+        twins=[names for names in members.values() if len(names) > 1],
+        folds=folds,
+    )
+
+
+def _list_tolerated(findings: Findings, written: Sequence[Written]) -> dict[str, list[str]]:
+    """List under each note the files that it is about."""
+    tolerated: dict[str, list[str]] = {note: [] for note in findings.tolerated}
+    for case, result in zip(findings.cases, written, strict=True):
+        for note in result.notes:
+            tolerated.setdefault(note, []).append(findings.name(case.image))
+    return tolerated
+
+
+def _name_files(findings: Findings, written: Sequence[Written]) -> dict[str, tuple[int, str]]:
+    """Map the name of each source file to its size and digest."""
+    files = {findings.name(table): provenance.file_digest(table) for table in findings.tables}
+    for case, result in zip(findings.cases, written, strict=True):
+        files |= zip(map(findings.name, (case.image, *case.masks)), result.files, strict=True)
+    return files
+
+
+def _move_to_test(folder: Path, cases: Sequence[Case]) -> None:
+    """Move test cases from imagesTr and labelsTr to imagesTs and labelsTs."""
+    for kind, ending in (("images", f"_0000{FILE_ENDING}"), ("labels", FILE_ENDING)):
+        for case in cases:
+            path = folder / f"{kind}Tr" / f"{case.identifier}{ending}"
+            if path.exists():  # a test image may have no label
+                (folder / f"{kind}Ts").mkdir(exist_ok=True)
+                path.rename(folder / f"{kind}Ts" / path.name)
+
+
+def _write_dataset_json(folder: Path, name: str, findings: Findings, num_training: int, size: int | None) -> None:
+    description = findings.description
+    generate_dataset_json(
+        str(folder),
+        channel_names=dict(enumerate(description.channels)),
+        labels=dict(description.labels),  # the host changes what it is given
+        num_training_cases=num_training,
+        file_ending=FILE_ENDING,
+        regions_class_order=description.regions_class_order,
+        dataset_name=name,
+        reference=description.reference,
+        license=description.licence,
+        description=f"resized to {size} x {size} pixels" if size else "in its own pixels",
+        converted_by=f"nnunet_taichi {__version__}",
+    )

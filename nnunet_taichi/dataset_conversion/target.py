@@ -1,15 +1,16 @@
 """Where a data set goes, and how it gets there: complete or not at all."""
 
+import errno
 import shutil
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from nnunetv2.paths import nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
-from nnunet_taichi.dataset_conversion.errors import TargetExistsError
+from nnunet_taichi.dataset_conversion.errors import NotWrittenError, TargetExistsError
 
 
 def find_target(dataset_id: int, name: str, *, overwrite: bool = False) -> Path:
@@ -27,9 +28,21 @@ def find_target(dataset_id: int, name: str, *, overwrite: bool = False) -> Path:
     others = sorted({str(other) for other in find_candidate_datasets(dataset_id)} - {target.name})
     if others:
         raise TargetExistsError(target, f"ID {dataset_id} is taken by {', '.join(others)}; give another with -d")
+    check_free(target, overwrite=overwrite)
+    return target
+
+
+def check_free(target: Path, *, overwrite: bool) -> None:
+    """Refuse a target that is there already and may not be replaced."""
     if target.exists() and not overwrite:
         raise TargetExistsError(target, "exists already; --overwrite replaces it")
-    return target
+
+
+def check_apart(target: Path, sources: Iterable[Path]) -> None:
+    """Refuse a target that holds, or is, a source: replacing it would destroy what is being read."""
+    for source in sources:
+        if source.resolve().is_relative_to(target.resolve()):
+            raise TargetExistsError(target, f"holds the source {source}; write to another place")
 
 
 @contextmanager
@@ -37,16 +50,31 @@ def appear_complete(target: Path) -> Iterator[Path]:
     """Give a folder to fill that takes the target's place when the block ends, and vanishes when the block fails.
 
     It lies beside the target, where renaming is atomic, in a folder whose leading dot hides it from the host. A target
-    that is there already stays until then, and comes back if its successor cannot be put in its place.
+    that is there already stays until then, and comes back if its successor cannot be put in its place. What a killed
+    process left behind is cleared away by the next one.
+
+    Raises:
+        TargetExistsError: Another process is writing the same target.
+        NotWrittenError: There is no space, or no permission.
     """
-    workspace = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    workspace = target.with_name(f".{target.name}.part")
     new, old = workspace / "new", workspace / "old"
-    try:
-        new.mkdir(parents=True)
-        yield new
-        _replace(target, new, old)
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
+    lock = FileLock(workspace / "lock", timeout=0)  # the system releases it even when the process is killed
+    with _explained(target):
+        try:
+            workspace.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+            _put_back(target, old)
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+            yield new
+            _replace(target, new, old)
+        except Timeout:
+            raise TargetExistsError(target, "is being written by another process; wait for it, or end it") from None
+        finally:
+            if lock.is_locked:
+                shutil.rmtree(workspace, ignore_errors=True)
+                lock.release()
 
 
 def _replace(target: Path, new: Path, old: Path) -> None:
@@ -56,6 +84,26 @@ def _replace(target: Path, new: Path, old: Path) -> None:
             target.rename(old)
         new.rename(target)
     except BaseException:  # Ctrl-C too
-        if old.exists() and not target.exists():
-            old.rename(target)
+        _put_back(target, old)
         raise
+
+
+def _put_back(target: Path, old: Path) -> None:
+    if old.exists() and not target.exists():
+        old.rename(target)
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """Say of a full disk or a forbidden folder which it is, and what helps."""
+    try:
+        yield
+    except OSError as error:
+        path = Path(error.filename) if isinstance(error.filename, str) else target
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            cause = f"{error.strerror}: free some, or set nnUNet_raw to another disk"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            cause = f"{error.strerror}: ask for the right to write there, or set nnUNet_raw to a folder of yours"
+        else:
+            cause = f"cannot be written ({error.strerror or error})"
+        raise NotWrittenError(path, cause) from error

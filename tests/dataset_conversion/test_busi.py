@@ -20,7 +20,7 @@ def convert(source: Path, *arguments: str) -> int:
 
 def assert_golden(folder: Path, pictures: dict[str, np.ndarray]) -> None:
     """Compare the whole tree: names, modes and pixels."""
-    assert read_tree(folder).keys() == {"dataset.json", *pictures}
+    assert read_tree(folder).keys() == {"dataset.json", "conversion.json", *pictures}
     for name, expected in pictures.items():
         picture = Image.open(folder / name)
         assert picture.mode == "L", name

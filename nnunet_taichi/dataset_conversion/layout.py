@@ -1,0 +1,37 @@
+"""Finding a data set's folders and files, however a copy spells them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError
+
+
+def subfolders(folder: Path) -> dict[str, Path]:
+    """Map the lower-case name of each subfolder to its path."""
+    return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+
+
+def find_root(source: Path, wanted: Sequence[str], dataset: str) -> Path:
+    """Find the folder that holds all wanted subfolders, in the source or one level below; case does not matter.
+
+    Raises:
+        SourceNotFoundError: It is not there, or there are several.
+    """
+    listed = " and ".join(f"{name}/" for name in wanted)
+    if not source.is_dir():
+        raise SourceNotFoundError(source, f"is not a folder; give the one that holds {listed}, or its parent")
+    candidates = (source, *subfolders(source).values())
+    found = [folder for folder in candidates if {name.lower() for name in wanted} <= subfolders(folder).keys()]
+    if not found:
+        raise SourceNotFoundError(source, f"holds no {dataset}: looked for {listed} in it and one level below")
+    if len(found) > 1:
+        raise SourceNotFoundError(
+            source, f"holds {dataset} more than once: give one of {' and '.join(map(str, found))}"
+        )
+    return found[0]
+
+
+def files(folder: Path, endings: Sequence[str]) -> list[Path]:
+    """List the files of a folder with one of the lower-case endings, in order; what the system hides is passed over."""
+    paths = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in endings)
+    return [path for path in paths if path.is_file() and not path.name.startswith(".")]  # macOS leaves ._1.png

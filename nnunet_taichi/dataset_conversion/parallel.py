@@ -1,0 +1,47 @@
+"""Work on many files at once, with a progress bar."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_in_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], num_processes: int | None, title: str
+) -> Iterator[Result]:
+    """Yield the results in the order of the items, as they come.
+
+    Args:
+        function: Picklable. What it raises is raised here, and ends the work.
+        items: Picklable.
+        num_processes: How many processes work, None for one a core.
+        title: What the progress bar says.
+    """
+    pool = ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn"), initializer=_prepare_worker)
+    try:
+        results = pool.map(function, items, chunksize=4)
+        yield from tqdm(results, total=len(items), desc=title, unit="case")
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    """Leave Ctrl-C to the main process, which ends the pool and cleans up; when that is killed, end as well."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker would wait for its next task for ever: it holds both ends of the queue."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,73 @@
+"""Splits that keep twins and patients together and classes balanced."""
+
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nnunet_taichi.dataset_conversion.case import Case
+from nnunet_taichi.dataset_conversion.duplicates import group
+from nnunet_taichi.dataset_conversion.findings import Fold
+
+FILE_NAME = "splits_final.json"  # the host copies it from the raw data set when planning
+FOLDS = 5
+SEED = 12345  # the host's
+
+
+def group_cases(cases: Sequence[Case], twins: Iterable[tuple[int, int]]) -> list[int]:
+    """Number the groups of cases that must stay together: twins, and the images of one patient."""
+    patients = defaultdict(list)
+    for index, case in enumerate(cases):
+        if case.group:
+            patients[case.group].append(index)
+    return group(len(cases), [*twins, *((members[0], other) for members in patients.values() for other in members[1:])])
+
+
+def set_aside(fraction: float, strata: Sequence[str], groups: Sequence[int]) -> set[int]:
+    """Choose whole groups at random until each class has given its share, rounded.
+
+    Returns:
+        Indices of the test cases. A group that would exceed a class's share is passed over.
+    """
+    wanted = Counter({stratum: round(fraction * count) for stratum, count in Counter(strata).items()})
+    members = defaultdict(list)
+    for index, number in enumerate(groups):
+        members[number].append(index)
+    chosen: set[int] = set()
+    for number in np.random.default_rng(SEED).permutation(sorted(members)).tolist():
+        counts = Counter(strata[index] for index in members[number])
+        if counts <= wanted:
+            wanted -= counts
+            chosen.update(members[number])
+    return chosen
+
+
+def five_folds(identifiers: Sequence[str], strata: Sequence[str], groups: Sequence[int]) -> list[Fold]:
+    """Split cases into five folds, stratified by class, no group divided.
+
+    Returns:
+        The folds, cases in sorted order; none if there are fewer than five groups.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold  # slow to import
+
+    if len(set(groups)) < FOLDS:
+        return []
+    if max(Counter(strata).values()) < FOLDS:  # too few of any class to balance
+        strata = [""] * len(identifiers)
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")
+        parts = list(splitter.split(identifiers, strata, groups))
+    return [{"train": _names(identifiers, train), "val": _names(identifiers, val)} for train, val in parts]
+
+
+def count_leaks(fold: Fold, groups: Mapping[str, int]) -> int:
+    """Count a fold's validation cases that have a twin, or an image of the same patient, in training."""
+    seen = {groups[name] for name in fold["train"]}
+    return sum(groups[name] in seen for name in fold["val"])
+
+
+def _names(identifiers: Sequence[str], indices: Any) -> list[str]:
+    return sorted(identifiers[index] for index in indices)
