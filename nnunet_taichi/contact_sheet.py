@@ -75,7 +75,8 @@ def contact_sheet(blocks: Sequence[Block], title: str = "", inches: float = 1.6)
     parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, block in zip(parts, blocks, strict=True):
         _draw_block(part, block, columns, colours)
-    figure.legend(handles=_legend(blocks, colours), loc="outside lower center", ncols=len(colours) or 1, fontsize=8)
+    if colours:
+        figure.legend(handles=_legend(blocks, colours), loc="outside lower center", ncols=len(colours), fontsize=8)
     return figure
 
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError
 
+NO_PICTURES = frozenset(
+    ".bib .csv .db .doc .docx .htm .html .ini .json .log .mat .md .pdf .pkl .py .rtf .tsv .txt .xls .xlsx .xml .yaml .yml "
+    ".zip".split()
+)
 
 def subfolders(folder: Path) -> dict[str, Path]:
     """Map the lower-case name of each subfolder to its path."""
@@ -35,3 +39,15 @@ def files(folder: Path, endings: Sequence[str]) -> list[Path]:
     """List the files of a folder with one of the lower-case endings, in order; what the system hides is passed over."""
     paths = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in endings)
     return [path for path in paths if path.is_file() and not path.name.startswith(".")]  # macOS leaves ._1.png
+
+
+def pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """List what may be a picture, in order: no hidden files, and none whose ending says that it is something else."""
+    paths = sorted(folder.rglob("*") if recursive else folder.iterdir())
+    return [
+        path
+        for path in paths
+        if path.is_file()
+        and path.suffix.lower() not in NO_PICTURES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]

@@ -1,6 +1,5 @@
 """The only writer of nnU-Net raw data sets."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_j
 from nnunet_taichi import __version__
 from nnunet_taichi.dataset_conversion import provenance, splits
 from nnunet_taichi.dataset_conversion.case import Case
-from nnunet_taichi.dataset_conversion.duplicates import Twin, find_twins, group, thumbnail
+from nnunet_taichi.dataset_conversion.duplicates import Twin, find_twins, group, pixel_digest, thumbnail
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, DuplicateCaseError
 from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 from nnunet_taichi.dataset_conversion.images import Pixels, write_png
@@ -141,8 +140,7 @@ def _write(folder: Path, options: Options, case: Case) -> Written | Sequence[Con
     write_png(folder / "imagesTr" / f"{case.identifier}_0000{FILE_ENDING}", image)
     if label is not None:
         write_png(folder / "labelsTr" / f"{case.identifier}{FILE_ENDING}", label)
-    digest = hashlib.sha256(f"{image.shape} {image.dtype.str}".encode() + image.tobytes()).hexdigest()
-    return Written(notes, files, digest, thumbnail(image))
+    return Written(notes, files, pixel_digest(image), thumbnail(image))
 
 
 def _find_duplicates(cases: Sequence[Case]) -> list[ConversionError]:

@@ -1,20 +1,11 @@
 """The command around the converters: where a data set goes, and that it goes there complete or not at all."""
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from functools import partial
 from pathlib import Path
 
 import pytest
 from pictures import read_tree
 
 from nnunet_taichi.cli import main
-from nnunet_taichi.dataset_conversion.errors import NotWrittenError
-from nnunet_taichi.dataset_conversion.target import appear_complete
 
 
 def convert(source: Path, *arguments: str) -> int:
@@ -97,39 +88,3 @@ def test_files_do_not_depend_on_the_number_of_processes(busi: Path, raw: Path) -
     alone = read_tree(raw)
     assert convert(busi, "--with-normal", "--overwrite", "-np", "3") == 0
     assert read_tree(raw) == alone
-
-
-def test_old_copy_comes_back_if_the_new_one_cannot_take_its_place(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = raw / "Dataset101_BUSI"
-    target.mkdir()
-    (target / "old").touch()
-    rename = Path.rename
-
-    def refuse_the_new(path: Path, to: Path) -> Path:
-        if path.name == "new":
-            raise PermissionError("no")
-        return rename(path, to)
-
-    monkeypatch.setattr(Path, "rename", refuse_the_new)
-    with pytest.raises(NotWrittenError), appear_complete(target):
-        pass
-    assert read_tree(raw) == {"Dataset101_BUSI/old": b""}
-    assert [path.name for path in raw.iterdir()] == ["Dataset101_BUSI"]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="sends the signal as a terminal does, to a POSIX process group")
-def test_leaves_nothing_at_ctrl_c(busi: Path, raw: Path) -> None:
-    for number in range(100, 1100):  # enough that the signal comes before the end
-        for ending in (".png", "_mask.png"):
-            shutil.copy(busi / "benign" / f"benign (1){ending}", busi / "benign" / f"benign ({number}){ending}")
-    command = [sys.executable, "-m", "nnunet_taichi.cli", "convert", "busi", str(busi), "-d", "101"]
-    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell lets its background jobs ignore it
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed)
-    deadline = time.monotonic() + 60
-    while not list(raw.iterdir()) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGINT)
-    _, messages = process.communicate(timeout=60)
-    assert process.returncode == 130, messages
-    assert "Interrupted; nothing was written." in messages
-    assert list(raw.iterdir()) == []

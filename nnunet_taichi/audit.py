@@ -1,0 +1,138 @@
+"""`nnunet_taichi audit`: which images of a folder or a data set are twins, and whether its folds keep them apart."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nnunet_taichi.dataset_conversion.arguments import positive
+
+MASK = re.compile(  # a folder "with_GT" has images as well
+    r"(?<!with[_ -])(?<![a-z])(masks?|gts?|labels?|seg|segmentations?|annotations?)(?![a-z])", re.IGNORECASE
+)
+NEARLY = 0.1  # pairs that miss the threshold by less than this are shown as well, so that one can judge it
+
+
+class Image(NamedTuple):
+    """An image to compare.
+
+    Attributes:
+        name: How the output calls it: a data set's case, or the path below the folder.
+        path: Its file.
+        stratum: Its class, or empty.
+    """
+
+    name: str
+    path: Path
+    stratum: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `nnunet_taichi audit`."""
+    from nnunet_taichi.dataset_conversion.duplicates import THRESHOLD
+
+    parser.add_argument(
+        "source", metavar="SRC_OR_DATASET", help="a folder of images, or a raw data set by ID, name or folder"
+    )
+    parser.add_argument("-o", dest="output", type=Path, metavar="OUT", help="where to write (./audit_NAME)")
+    parser.add_argument(
+        "--threshold", type=float, default=THRESHOLD, metavar="R", help="least correlation of near twins (%(default)s)"
+    )
+    parser.add_argument("-np", dest="num_processes", type=positive, metavar="N", help="processes (one a core)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare all images, print the groups, write the CSV and the contact sheets, and return the exit code."""
+    from nnunet_taichi.audit_report import describe, write_csv, write_sheets
+    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError
+
+    try:
+        folder = _find_folder(args.source)
+        images = _list_dataset(folder) if _is_dataset(folder) else _list_folder(folder)
+        audit = _compare(images, args.threshold, args.num_processes)
+        print("\n".join(describe(audit, folder)))
+        output = args.output or Path(f"audit_{folder.resolve().name}")
+        output.mkdir(parents=True, exist_ok=True)
+        print(f"Wrote {write_csv(audit, output / 'twins.csv')}")
+        for path in write_sheets(audit, output):
+            print(f"Wrote {path}")
+    except (ConversionError, BadFilesError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _find_folder(source: str) -> Path:
+    """Find a folder, or the raw data set of an ID or a name."""
+    from nnunetv2.paths import nnUNet_raw
+
+    from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError
+
+    if Path(source).is_dir():
+        return Path(source)
+    raw = nnUNet_raw.get()
+    pattern = f"Dataset{int(source):03d}_*" if source.isdecimal() else source
+    found = sorted(Path(raw).glob(pattern)) if raw and "/" not in source else []
+    if not found:
+        raise SourceNotFoundError(Path(source), f"is no folder, and no data set in nnUNet_raw ({raw or 'not set'})")
+    return found[0]
+
+
+def _is_dataset(folder: Path) -> bool:
+    return (folder / "imagesTr").is_dir()
+
+
+def _list_dataset(folder: Path) -> list[Image]:
+    """List the images of a raw data set, training first; classes are known of what we converted."""
+    from nnunet_taichi.dataset_conversion import provenance
+    from nnunet_taichi.dataset_conversion.layout import pictures
+
+    cases = provenance.read(folder).get("cases", {})
+    found = []
+    for subfolder in ("imagesTr", "imagesTs"):
+        for path in pictures(folder / subfolder) if (folder / subfolder).is_dir() else []:
+            name, _, channel = path.name.partition(".")[0].rpartition("_")
+            if channel == "0000":
+                found.append(Image(name, path, cases.get(name, {}).get("class", "")))
+    return found
+
+
+def _list_folder(folder: Path) -> list[Image]:
+    """List the pictures below a folder, less those whose file or folder is called a mask; folders are classes."""
+    from nnunet_taichi.dataset_conversion.layout import pictures
+
+    paths = pictures(folder, recursive=True)
+    images = [path for path in paths if not MASK.search(path.relative_to(folder).with_suffix("").as_posix())]
+    print(f"{len(images)} images below {folder}; {len(paths) - len(images)} files passed over as masks, by their names")
+    relative = [path.relative_to(folder) for path in images]
+    return [Image(short.as_posix(), path, short.parent.name) for short, path in zip(relative, images, strict=True)]
+
+
+def _compare(images: list[Image], threshold: float, num_processes: int | None) -> Any:
+    """Read all images and find the pairs that are twins, or nearly."""
+    from nnunet_taichi.audit_report import Audit
+    from nnunet_taichi.dataset_conversion.duplicates import find_twins
+    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError
+    from nnunet_taichi.dataset_conversion.parallel import map_in_processes
+
+    results = list(map_in_processes(_read, [image.path for image in images], num_processes, "Reading"))
+    errors = [result for result in results if isinstance(result, ConversionError)]
+    if errors:
+        raise BadFilesError(errors)
+    thumbnails, files, pixels = zip(*results, strict=True) if results else ((), (), ())
+    return Audit(images, find_twins(thumbnails, files, pixels, threshold - NEARLY), threshold)
+
+
+def _read(path: Path) -> Any:
+    """Give a picture's thumbnail, the digest of its file and that of its pixels, or what is wrong with it."""
+    from nnunet_taichi.dataset_conversion import provenance
+    from nnunet_taichi.dataset_conversion.duplicates import pixel_digest, thumbnail
+    from nnunet_taichi.dataset_conversion.errors import ConversionError
+    from nnunet_taichi.dataset_conversion.images import read_any
+
+    try:
+        pixels = read_any(path, channels=1).pixels
+        return thumbnail(pixels), provenance.file_digest(path)[1], pixel_digest(pixels)
+    except ConversionError as error:
+        return error

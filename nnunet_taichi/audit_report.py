@@ -1,0 +1,129 @@
+"""What an audit found, as text, as a table and as contact sheets."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from nnunetv2.utilities.crossval_split import generate_crossval_split
+from PIL import Image as PillowImage
+
+from nnunet_taichi.audit import Image
+from nnunet_taichi.contact_sheet import Block, Panel, contact_sheet
+from nnunet_taichi.dataset_conversion import splits
+from nnunet_taichi.dataset_conversion.duplicates import Twin, group
+from nnunet_taichi.dataset_conversion.images import read_any
+
+COLUMNS, ROWS = 8, 6  # pairs a row, and rows of pairs a sheet
+EDGE = 160  # pixels of a picture on a sheet
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All pairs of a set of images that are twins or nearly.
+
+    Attributes:
+        images: What was compared.
+        pairs: What was found, also a little below the threshold.
+        threshold: The least correlation of near twins.
+    """
+
+    images: Sequence[Image]
+    pairs: Sequence[Twin]
+    threshold: float
+
+    @cached_property
+    def twins(self) -> list[Twin]:
+        """The pairs that count."""
+        return [pair for pair in self.pairs if pair.kind != "near" or pair.correlation >= self.threshold]
+
+    @cached_property
+    def groups(self) -> dict[str, int]:
+        """The number of each image's group."""
+        numbers = group(len(self.images), [(twin.first, twin.second) for twin in self.twins])
+        return {image.name: number for image, number in zip(self.images, numbers, strict=True)}
+
+    @cached_property
+    def families(self) -> list[list[Image]]:
+        """The groups that have more than one image."""
+        members: dict[int, list[Image]] = {}
+        for image in self.images:
+            members.setdefault(self.groups[image.name], []).append(image)
+        return [family for family in members.values() if len(family) > 1]
+
+
+def describe(audit: Audit, folder: Path) -> Iterator[str]:
+    """Yield the lines that the command prints."""
+    for number, family in enumerate(audit.families, 1):
+        classes = {image.stratum for image in family}
+        mixed = f"  [across classes: {', '.join(sorted(classes))}]" if len(classes) > 1 else ""
+        yield f"{number:4d}  {', '.join(image.name for image in family)}{mixed}"
+    kinds = [twin.kind for twin in audit.twins]
+    across = sum(len({image.stratum for image in family}) > 1 for family in audit.families)
+    yield (
+        f"{sum(map(len, audit.families))} of {len(audit.images)} images are in {len(audit.families)} groups of twins, "
+        f"{across} of them across classes"
+    )
+    yield f"Pairs: {', '.join(f'{kinds.count(kind)} {kind}' for kind in ('same file', 'same pixels', 'near'))}"
+    yield from _describe_leaks(audit, folder)
+
+
+def _describe_leaks(audit: Audit, folder: Path) -> Iterator[str]:
+    """Yield how many validation images have a twin in training, in nnU-Net's random folds and in the data set's."""
+    path = folder / splits.FILE_NAME
+    names = sorted(image.name for image in audit.images if image.path.parent.name != "imagesTs")
+    if len(names) >= splits.FOLDS:
+        yield _describe_folds("nnU-Net's random five folds", audit, generate_crossval_split(names))
+    if path.is_file():
+        yield _describe_folds(path.name, audit, json.loads(path.read_text(encoding="utf-8")))
+
+
+def _describe_folds(title: str, audit: Audit, folds: Sequence[splits.Fold]) -> str:
+    leaks = [splits.count_leaks(fold, audit.groups) for fold in folds]
+    share = sum(leaks) / sum(len(fold["val"]) for fold in folds)
+    counts = " + ".join(map(str, leaks))
+    return f"Validation images with a twin in training, {title}: {counts} = {sum(leaks)} ({share:.1%})"
+
+
+def write_csv(audit: Audit, path: Path) -> Path:
+    """Write a row for each pair of twins, the surest first."""
+    numbers = {image.name: number for number, family in enumerate(audit.families, 1) for image in family}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["group", "first", "second", "first_class", "second_class", "kind", "correlation"])
+        for twin in sorted(audit.twins, key=lambda twin: -twin.correlation):
+            first, second = audit.images[twin.first], audit.images[twin.second]
+            row = [numbers[first.name], first.name, second.name, first.stratum, second.stratum, twin.kind]
+            writer.writerow([*row, f"{twin.correlation:.3f}"])
+    return path
+
+
+def write_sheets(audit: Audit, folder: Path) -> Iterator[Path]:
+    """Draw all pairs, the most doubtful first, one picture above the other; first those just below the threshold."""
+    doubtful = sorted((pair for pair in audit.pairs if pair not in audit.twins), key=lambda pair: pair.correlation)
+    doubtful = doubtful[-COLUMNS:]
+    blocks = [Block(f"No twins: just below {audit.threshold}", *_draw(audit, doubtful))] if doubtful else []
+    twins = sorted(audit.twins, key=lambda twin: (twin.kind != "near", twin.correlation))
+    for start in range(0, len(twins), COLUMNS):
+        pairs = twins[start : start + COLUMNS]
+        blocks.append(Block(f"Twins {start + 1} to {start + len(pairs)} of {len(twins)}", *_draw(audit, pairs)))
+    for page, start in enumerate(range(0, len(blocks), ROWS), 1):
+        path = folder / f"twins_{page:02d}.png"
+        contact_sheet(blocks[start : start + ROWS], f"Twins, sheet {page}").savefig(path, dpi=100)
+        yield path
+
+
+def _draw(audit: Audit, pairs: Sequence[Twin]) -> tuple[list[str], dict[str, list[Panel]]]:
+    """Draw pairs: their titles, and their first and second pictures."""
+    titles = [f"{pair.correlation:.2f}" if pair.kind == "near" else pair.kind for pair in pairs]
+    first = [_panel(audit.images[pair.first]) for pair in pairs]
+    return titles, {"first": first, "second": [_panel(audit.images[pair.second]) for pair in pairs]}
+
+
+def _panel(image: Image) -> Panel:
+    pixels = read_any(image.path, channels=1).pixels
+    grey = np.asarray(PillowImage.fromarray(pixels).resize((EDGE, EDGE)))
+    return Panel(grey, caption=image.name[-28:])
