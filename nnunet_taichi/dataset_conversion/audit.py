@@ -44,12 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare all images, print the groups, write the CSV and the contact sheets, and return the exit code."""
-    from nnunet_taichi.audit_report import describe, write_csv, write_sheets
-    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError
+    from nnunet_taichi.dataset_conversion.audit_report import describe, write_csv, write_sheets
+    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, SourceNotFoundError
 
     try:
         folder = _find_folder(args.source)
         images = _list_dataset(folder) if _is_dataset(folder) else _list_folder(folder)
+        if not images:
+            raise SourceNotFoundError(folder, "holds no images; give a folder with pictures in it, or below it")
         audit = _compare(images, args.threshold, args.num_processes)
         print("\n".join(describe(audit, folder)))
         output = args.output or Path(f"audit_{folder.resolve().name}")
@@ -111,7 +113,7 @@ def _list_folder(folder: Path) -> list[Image]:
 
 def _compare(images: list[Image], threshold: float, num_processes: int | None) -> Any:
     """Read all images and find the pairs that are twins, or nearly."""
-    from nnunet_taichi.audit_report import Audit
+    from nnunet_taichi.dataset_conversion.audit_report import Audit
     from nnunet_taichi.dataset_conversion.duplicates import find_twins
     from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError
     from nnunet_taichi.dataset_conversion.parallel import map_in_processes
@@ -120,7 +122,7 @@ def _compare(images: list[Image], threshold: float, num_processes: int | None) -
     errors = [result for result in results if isinstance(result, ConversionError)]
     if errors:
         raise BadFilesError(errors)
-    thumbnails, files, pixels = zip(*results, strict=True) if results else ((), (), ())
+    thumbnails, files, pixels = zip(*results, strict=True)
     return Audit(images, find_twins(thumbnails, files, pixels, threshold - NEARLY), threshold)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from PIL import Image as PillowImage
 
-from nnunet_taichi.audit import Image
 from nnunet_taichi.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.dataset_conversion import splits
+from nnunet_taichi.dataset_conversion.audit import Image
 from nnunet_taichi.dataset_conversion.duplicates import Twin, group
 from nnunet_taichi.dataset_conversion.images import read_any
 
