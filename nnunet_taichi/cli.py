@@ -14,7 +14,7 @@ from nnunet_taichi import __version__
 COMMANDS = {  # name: (module, what `nnunet_taichi --help` says)
     "env": ("nnunet_taichi.discovery", "print the shell lines that let nnU-Net find the trainers"),
     "doctor": ("nnunet_taichi.doctor", "check this machine, and say how to mend what is wrong"),
-    "convert": ("nnunet_taichi.dataset_conversion", "turn a public data set into an nnU-Net raw data set"),
+    "convert": ("nnunet_taichi.dataset_conversion", "turn a data set or your own images into an nnU-Net raw data set"),
     "audit": ("nnunet_taichi.dataset_conversion.audit", "find twins among images, and folds that divide them"),
     "mine": ("nnunet_taichi.mine", "train the U-Net++ of a fold and write its easy/hard maps"),
     "demo": ("nnunet_taichi.demo", "the whole way on phantoms, in minutes, on a laptop"),

@@ -7,6 +7,7 @@ finds is written by the one writer, `raw_dataset`. A module that has `run(args)`
 import argparse
 import importlib
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +78,23 @@ def _report(dataset: Any, findings: Any, target: Path, dataset_id: int) -> None:
 
     count = f"{len(dataset.training)} cases" + (f" and {len(dataset.test)} for testing" if dataset.test else "")
     print(f"{count} in {target}")
-    for note, names in dataset.tolerated.items():
-        print(
-            f"Tolerated: {note}"
-            + (f" ({len(names)}: {', '.join(names[:3])}{', ...' if names[3:] else ''})" if names else "")
-        )
+    print_tolerated(dataset.tolerated)
     if findings.left_out:
-        print(f"Left out: {len(findings.left_out)} (listed in conversion.json)")
+        shown = ", ".join(findings.left_out[:3]) + (", ..." if findings.left_out[3:] else "")
+        print(f"Left out ({len(findings.left_out)}): {shown}")
     if dataset.twins:
-        print(f"Twins: {sum(map(len, dataset.twins))} images in {len(dataset.twins)} groups; no fold divides one")
+        kept = "; no fold divides one" if dataset.folds and not findings.folds else ""
+        print(f"Twins: {sum(map(len, dataset.twins))} images in {len(dataset.twins)} groups{kept}")
     if nnUNet_preprocessed.is_set() and (outdated := Path(nnUNet_preprocessed) / target.name).exists():
         print(f"Delete {outdated}: it was preprocessed from an earlier copy.")
     print(f"Next: nnUNetv2_plan_and_preprocess -d {dataset_id} -c 2d --verify_dataset_integrity")
+
+
+def print_tolerated(tolerated: Mapping[str, Sequence[str]]) -> None:
+    """Print what was tolerated, and the first of the files to which it happened."""
+    for note, names in tolerated.items():
+        files = f" ({len(names)}: {', '.join(names[:3])}{', ...' if names[3:] else ''})" if names else ""
+        print(f"Tolerated: {note}{files}")
 
 
 def _fail(message: str, exit_code: int = 1) -> int:

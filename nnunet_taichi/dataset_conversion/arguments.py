@@ -36,6 +36,11 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--random-splits", action="store_true", help="leave the folds to nnU-Net: random, twins on both sides"
     )
+    add_processes(parser)
+
+
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    """Add the number of processes."""
     parser.add_argument("-np", dest="num_processes", type=positive, metavar="N", help="processes (one a core)")
 
 

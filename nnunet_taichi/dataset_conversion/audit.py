@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nnunet_taichi.dataset_conversion.arguments import positive
+from nnunet_taichi.dataset_conversion.arguments import add_processes
 
 MASK = re.compile(  # a folder "with_GT" has images as well
     r"(?<!with[_ -])(?<![a-z])(masks?|gts?|labels?|seg|segmentations?|annotations?)(?![a-z])", re.IGNORECASE
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold", type=float, default=THRESHOLD, metavar="R", help="least correlation of near twins (%(default)s)"
     )
-    parser.add_argument("-np", dest="num_processes", type=positive, metavar="N", help="processes (one a core)")
+    add_processes(parser)
 
 
 def run(args: argparse.Namespace) -> int:

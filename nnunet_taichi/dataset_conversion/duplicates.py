@@ -10,7 +10,6 @@ pair is at 0.41, and below 0.40 every second pair is false (numbers in the READM
 (two strangers share a fold), a missed one leaks.
 """
 
-import functools
 import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
@@ -56,11 +55,9 @@ class Twin:
 
 def thumbnail(image: Pixels) -> NDArray[np.uint8]:
     """Shrink an image (H, W) or (H, W, 3), 8 or 16 bits, to (SIZE, SIZE) grey values."""
-    grey = image.mean(axis=-1) if image.ndim == 3 else image.astype(np.float64)
     if image.dtype != np.uint8:
-        grey = grey * (255 / (grey.max() or 1))
-    picture = Image.fromarray(grey.round().astype(np.uint8))
-    return np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BOX))
+        image = (image * (255 / (image.max() or 1))).round().astype(np.uint8)
+    return np.asarray(Image.fromarray(image).convert("L").resize((SIZE, SIZE), Image.Resampling.BOX))
 
 
 def pixel_digest(image: Pixels) -> str:
@@ -112,16 +109,15 @@ def _blur(thumbnails: Features) -> Features:
 def _correlate(structure: Features, threshold: float) -> dict[tuple[int, int], float]:
     """Map all pairs that correlate, in whatever shift, to their correlation."""
     centre = _window(structure, 0, 0)
-    shifts = itertools.product(range(-SHIFT, SHIFT + 1), repeat=2)
-    windows = [_window(structure, down, right) for down, right in shifts]
-    found = {}
-    for start in range(0, len(structure), BLOCK):
-        rows = slice(start, start + BLOCK)
-        both_ways = (pair for window in windows for pair in ((centre[rows], window), (window[rows], centre)))
-        correlations = functools.reduce(np.maximum, (one @ other.T for one, other in both_ways))
-        for row, second in np.argwhere(correlations >= threshold).tolist():
-            if start + row < second:
-                found[start + row, second] = float(correlations[row, second])
+    found: dict[tuple[int, int], float] = {}
+    for down, right in itertools.product(range(-SHIFT, SHIFT + 1), repeat=2):
+        window = _window(structure, down, right)
+        for start in range(0, len(centre), BLOCK):
+            correlations = centre[start : start + BLOCK] @ window.T
+            for row, second in np.argwhere(correlations >= threshold).tolist():
+                if (first := start + row) != second:
+                    pair = min(first, second), max(first, second)
+                    found[pair] = max(found.get(pair, -1.0), float(correlations[row, second]))
     return found
 
 

@@ -1,10 +1,11 @@
 """Lists of images to leave out."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from nnunet_taichi.dataset_conversion.errors import ConversionError, MissingFileError
-from nnunet_taichi.dataset_conversion.findings import Findings
+from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 
 SHIPPED = Path(__file__).with_name("exclusion_lists")
 
@@ -39,17 +40,24 @@ def exclude(findings: Findings, name: str) -> Findings:
     }
     if not any(named.values()):
         raise ConversionError(path, f"names none of the {len(spellings)} cases; give file names such as those of SRC")
+    kept = [case for case in findings.cases if not named[case.identifier]]
     left_out = [f"{findings.name(case.image)} (listed)" for case in findings.cases if named[case.identifier]]
     idle = sorted(entries.keys() - set().union(*named.values()))
-    tolerated = (
-        [f"{len(idle)} entries of the list name no case: {', '.join(entries[key] for key in idle)}"] if idle else []
-    )
+    note = f"{len(idle)} entries of the list name no case: {', '.join(entries[key] for key in idle)}"
     return replace(
         findings,
-        cases=[case for case in findings.cases if not named[case.identifier]],
+        cases=kept,
+        folds=_restrict(findings.folds, {case.identifier for case in kept}),
         left_out=[*findings.left_out, *left_out],
-        tolerated=[*findings.tolerated, *tolerated],
+        tolerated=[*findings.tolerated, *([note] if idle else [])],
     )
+
+
+def _restrict(folds: Sequence[Fold] | None, kept: set[str]) -> list[Fold] | None:
+    """Take from a data set's own folds what is left out."""
+    if folds is None:
+        return None
+    return [{part: [name for name in names if name in kept] for part, names in fold.items()} for fold in folds]
 
 
 def _find(name: str) -> Path:

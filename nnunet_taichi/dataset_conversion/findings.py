@@ -15,7 +15,7 @@ class Description:
 
     Attributes:
         channels: The names of the channels. The host derives the normalisation from them: a name that it does not know,
-            such as "ultrasound", gives the z-score; "R", "G" and "B" give a division by 255.
+            such as "ultrasound" or "R", gives the z-score.
         labels: The value of each label, or the values of each region, background first.
         reference: Where the data come from and what to cite.
         licence: Its terms.

@@ -1,7 +1,189 @@
-"""To be written."""
+"""A user's own images and masks, of any format that Pillow or SimpleITK reads, paired by their names."""
 
-SUMMARY = "to be written"
+import argparse
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from unicodedata import normalize
+
+from nnunet_taichi.dataset_conversion import arguments
+from nnunet_taichi.dataset_conversion.case import Case, Reader
+from nnunet_taichi.dataset_conversion.errors import (
+    ConversionError,
+    MaskValueError,
+    MissingFileError,
+    SourceNotFoundError,
+    TableError,
+    UnexpectedFileError,
+)
+from nnunet_taichi.dataset_conversion.findings import Description, Findings
+from nnunet_taichi.dataset_conversion.images import Picture, read_any
+from nnunet_taichi.dataset_conversion.labels import parse_labels, parse_regions
+from nnunet_taichi.dataset_conversion.masks import read_binary_mask, read_coded_mask
+from nnunet_taichi.dataset_conversion.pairing import CHANNEL, File, are_parts, find_pictures, pair
+from nnunet_taichi.dataset_conversion.tables import image_key, read_table
+
+SUMMARY = "your own images and masks, of any format that Pillow or SimpleITK reads"
+DEFAULT_NAME = None
 
 
-def add_arguments(parser):
-    """Nothing yet."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the two folders, and what is to be made of them."""
+    parser.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help="the images; a first subfolder is their class"
+    )
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the masks, at the paths of their images; _mask, _seg, _segmentation, _label or _gt may follow the name, "
+        "then a number if there are several (the label is their union); may be the folder of the images",
+    )
+    arguments.add_target(parser, DEFAULT_NAME)
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        default=(),
+        metavar="NAME=VALUE",
+        help="what grey values and colours stand for: rim=128 cup=255,#ff0000 (else lesion is what is not black)",
+    )
+    parser.add_argument(
+        "--regions",
+        nargs="+",
+        default=(),
+        metavar="NAME=LABEL",
+        help="learn regions that overlap, from the outer to the inner: disc=rim+cup cup=cup",
+    )
+    parser.add_argument("--table", type=Path, metavar="FILE", help="CSV or xlsx of the images' classes and patients")
+    parser.add_argument("--rgb", action="store_true", help="keep the colours, in three channels")
+    parser.add_argument("--allow-empty", action="store_true", help="take images without a mask, and empty masks")
+    arguments.add_test_fraction(parser)
+    arguments.add_common(parser)
+
+
+def find_cases(args: argparse.Namespace) -> Findings:
+    """Find the cases in `args.images` and `args.masks`; no picture is read yet.
+
+    Returns:
+        The cases by name. A file whose counterpart is missing becomes a case that says so when it is read, so that it
+        is listed together with all other bad files.
+
+    Raises:
+        SourceNotFoundError: A folder is not there or holds no picture, or no mask has the name of an image.
+        TableError: The table cannot be read, or does not fit the images.
+        ValueError: The labels or regions make no sense.
+    """
+    labels, codes = parse_labels(args.labels or ["lesion=1"])
+    regions, order = parse_regions(args.regions, labels) if args.regions else (labels, None)
+    roots = args.images.resolve(), args.masks.resolve()
+    images, masks = find_pictures(*roots)
+    pairs, orphans = pair(images, masks)
+    if not pairs:
+        cause = f"no mask has the name of an image: expected such as {images[0].name}, found {masks[0].name}"
+        raise SourceNotFoundError(args.masks, cause)
+    read_mask: Reader = partial(read_coded_mask, codes=codes) if args.labels else _read_lesion
+    template = Case(
+        identifier="",
+        image=Path(),
+        masks=(),
+        has_lesion=None if args.allow_empty or args.labels else True,  # labels may cover the whole image
+        read_image=partial(read_any, channels=3 if args.rgb else 1),
+        read_mask=read_mask if args.allow_empty else partial(_read_filled, read=read_mask),
+    )
+    cases = [_fill(template, image, pairs.get(image.key, ()), allow_empty=args.allow_empty) for image in images]
+    if all(image.name.endswith(CHANNEL) for image in images):  # else it is a counter
+        cases = [replace(case, identifier=case.identifier.removesuffix(CHANNEL)) for case in cases]
+    cases, notes = _look_up(cases, images, args.table) if args.table else (cases, [])
+    cases += [
+        _faulty(MissingFileError(path, "there is no image for this mask; add it to --images, or remove the mask"))
+        for path, _ in orphans
+    ]
+    return Findings(
+        cases,
+        Description(("R", "G", "B") if args.rgb else ("ultrasound",), regions, "own images", "the owner's", order),
+        roots=_roots(*roots),
+        tables=[args.table.resolve()] if args.table else [],
+        tolerated=notes,
+    )
+
+
+def _fill(template: Case, image: File, masks: Sequence[File], *, allow_empty: bool) -> Case:
+    """Make the case of an image and its masks, or one that says what is wrong with them."""
+    if not masks and not allow_empty:
+        cause = "there is no mask for this image; add it to --masks, or take the image as empty with --allow-empty"
+        return _faulty(MissingFileError(image.path, cause))
+    if masks and not are_parts(masks):
+        listed = " and ".join(mask.path.name for mask in masks)
+        cause = f"has several masks ({listed}); keep one, or number their parts as NAME_mask_1, NAME_mask_2"
+        return _faulty(UnexpectedFileError(image.path, cause))
+    folder, slash, _ = image.name.partition("/")
+    return replace(
+        template,
+        identifier=re.sub(r"[^\w.-]", "_", image.name),
+        image=image.path,
+        masks=tuple(mask.path for mask in masks),
+        has_lesion=template.has_lesion if masks else False,
+        stratum=folder if slash else "",
+    )
+
+
+def _faulty(error: ConversionError) -> Case:
+    """Make a case that cannot be read."""
+    return Case(str(error.path), error.path, (), has_lesion=None, read_image=partial(_refuse, error=error))
+
+
+def _refuse(path: Path, *, error: ConversionError) -> Picture:
+    raise error
+
+
+def _read_lesion(path: Path) -> Picture:
+    """Read a binary mask, or say how masks of several labels are read."""
+    try:
+        return read_binary_mask(path)
+    except MaskValueError as error:
+        raise MaskValueError(path, f"{error.cause}; or name several labels with --labels NAME=VALUE") from None
+
+
+def _read_filled(path: Path, *, read: Reader) -> Picture:
+    """Read a mask that must show something: an empty one is most often one that was forgotten."""
+    picture = read(path)
+    if not picture.pixels.any():
+        raise MaskValueError(path, "shows nothing; draw it, or take empty masks with --allow-empty")
+    return picture
+
+
+def _look_up(cases: Sequence[Case], images: Sequence[File], table: Path) -> tuple[list[Case], list[str]]:
+    """Take classes and patients from a table, which may call images by their file or by their identifier.
+
+    Returns:
+        The cases, and a note on those that the table lacks.
+    """
+    rows = {normalize("NFC", key): row for key, row in read_table(table).items()}
+    keys = []
+    for case, image in zip(cases, images, strict=True):
+        spellings = [image_key(name) for name in (case.identifier, image.name)]
+        keys.append(next((spelling for spelling in spellings if spelling in rows), ""))
+    named = Counter(filter(None, keys)).most_common(1)
+    if not named:
+        raise TableError(table, f"names none of the images; give file names such as {images[0].path.name}")
+    if named[0][1] > 1:
+        doubled = [case.identifier for case, key in zip(cases, keys, strict=True) if key == named[0][0]]
+        raise TableError(table, f"{named[0][0]} may be several images; write {' or '.join(doubled)} instead")
+    lacking = [image.name for image, key in zip(images, keys, strict=True) if not key]
+    found = [
+        replace(case, stratum=rows[key].stratum or case.stratum, group=rows[key].group) if key else case
+        for case, key in zip(cases, keys, strict=True)
+    ]
+    return found, [f"the table lacks {len(lacking)} images: {', '.join(lacking)}"] if lacking else []
+
+
+def _roots(images: Path, masks: Path) -> dict[str, Path]:
+    """Name the folders in the order in which a file is looked up: the inner one first, if one lies in the other."""
+    if images == masks:
+        return {"": images}
+    roots = {"images/": images, "masks/": masks}
+    return dict(sorted(roots.items(), key=lambda root: len(root[1].parts), reverse=True))

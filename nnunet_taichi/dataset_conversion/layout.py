@@ -5,10 +5,11 @@ from pathlib import Path
 
 from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError
 
-NO_PICTURES = frozenset(
-    ".bib .csv .db .doc .docx .htm .html .ini .json .log .mat .md .pdf .pkl .py .rtf .tsv .txt .xls .xlsx .xml .yaml .yml "
-    ".zip".split()
+NO_PICTURES = (
+    *(".csv", ".db", ".doc", ".docx", ".htm", ".html", ".ini", ".json", ".log", ".mat", ".md", ".pdf", ".py", ".raw"),
+    *(".rtf", ".tsv", ".txt", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip", ".zraw"),
 )
+
 
 def subfolders(folder: Path) -> dict[str, Path]:
     """Map the lower-case name of each subfolder to its path."""

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnunet_taichi.dataset_conversion.errors import MaskValueError
-from nnunet_taichi.dataset_conversion.images import Picture, Pixels, read_rgb, read_values
+from nnunet_taichi.dataset_conversion.images import Picture, Pixels, read_values
 
 Codes = Mapping[int, int]
 COLOUR = 1 << 24  # a code above this is a colour, below it a grey value
 
 
 def read_binary_mask(path: Path) -> Picture:
-    """Read a mask: lesion is what is not black, in any colour channel; alpha is not looked at.
+    """Read a mask of any format: lesion is what is not black, in any colour channel; alpha is not looked at.
 
     A mask with several brightnesses went through a lossy format or an interpolation. Where its lesion ends is anybody's
     guess, so it is refused, not thresholded.
@@ -24,18 +23,19 @@ def read_binary_mask(path: Path) -> Picture:
 
     Raises:
         MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn, is no single picture, or has more than 8 bits a channel.
+        UnreadableFileError: The file is torn or is no single picture.
         MaskValueError: The mask has more than one brightness beside black.
     """
-    brightness = read_rgb(path).pixels.max(axis=-1)  # (H, W)
-    levels = np.unique(brightness[brightness > 0])
+    values = read_values(path)
+    brightness = values.max(axis=-1) if values.ndim == 3 else values  # (H, W)
+    levels = np.unique(brightness[brightness != 0])
     if levels.size > 1:
         raise MaskValueError(
             path,
             f"expected black and one other brightness, found {levels.size} beside black ({levels[0]} to {levels[-1]}); "
             "save the mask without compression or interpolation, with two values",
         )
-    return Picture((brightness > 0).astype(np.uint8))
+    return Picture((brightness != 0).astype(np.uint8))
 
 
 def read_coded_mask(path: Path, *, codes: Codes) -> Picture:
@@ -53,7 +53,8 @@ def read_coded_mask(path: Path, *, codes: Codes) -> Picture:
         UnreadableFileError: The file is torn or is no single picture.
         MaskValueError: The mask has a value that stands for nothing.
     """
-    found, places = np.unique(_to_codes(read_values(path)), return_inverse=True)
+    values = _to_codes(path, read_values(path))
+    found, places = np.unique(values, return_inverse=True)
     unknown = [code for code in found if code not in codes]
     if unknown:
         shown = ", ".join(map(_show, unknown[:5])) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
@@ -64,7 +65,7 @@ def read_coded_mask(path: Path, *, codes: Codes) -> Picture:
             "or save the mask without compression or interpolation",
         )
     labels = np.array([codes[code] for code in found], np.uint8)
-    return Picture(labels[places].reshape(places.shape))
+    return Picture(labels[places].reshape(values.shape))
 
 
 def colour_code(red: int, green: int, blue: int) -> int:
@@ -72,10 +73,12 @@ def colour_code(red: int, green: int, blue: int) -> int:
     return red if red == green == blue else COLOUR | red << 16 | green << 8 | blue
 
 
-def _to_codes(values: Pixels) -> NDArray[np.int64] | Pixels:
+def _to_codes(path: Path, values: Pixels) -> Pixels:
     """Turn (H, W, 3) into codes (H, W); grey values are their own codes, whatever their dtype."""
     if values.ndim == 2:
         return values
+    if values.min() < 0 or values.max() > 255:
+        raise MaskValueError(path, f"expected colours from 0 to 255, found {values.max()}; save the mask with 8 bits")
     red, green, blue = np.moveaxis(values.astype(np.int64), -1, 0)
     is_grey = (red == green) & (green == blue)
     return np.where(is_grey, red, COLOUR | red << 16 | green << 8 | blue)

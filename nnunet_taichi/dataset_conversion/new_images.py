@@ -1,7 +1,203 @@
-"""To be written."""
+"""New images as a converted data set has its own, so that `nnUNetv2_predict` accepts them."""
 
-SUMMARY = "to be written"
+import argparse
+import json
+import re
+import shlex
+import shutil
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
+from PIL import Image, UnidentifiedImageError
+
+from nnunet_taichi.dataset_conversion import arguments, print_tolerated
+from nnunet_taichi.dataset_conversion.errors import (
+    BadFilesError,
+    ConversionError,
+    DuplicateCaseError,
+    SourceNotFoundError,
+    TargetExistsError,
+)
+from nnunet_taichi.dataset_conversion.images import Pixels, read_any, resize, write_png
+from nnunet_taichi.dataset_conversion.layout import pictures
+from nnunet_taichi.dataset_conversion.parallel import map_in_processes
+from nnunet_taichi.dataset_conversion.target import appear_complete, check_apart, check_free
+
+SUMMARY = "new images, made to fit a converted data set, for nnUNetv2_predict"
+
+ENDING = "_0000.png"
 
 
-def add_arguments(parser):
-    """Nothing yet."""
+class Fit(NamedTuple):
+    """What a data set's images are like.
+
+    Attributes:
+        channels: 1 (grey) or 3 (RGB in one file).
+        size: Pixels a side; None if each has its own size.
+        is_size_known: Whether the data set says so, or the size is taken for granted.
+    """
+
+    channels: int
+    size: int | None
+    is_size_known: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the images, where they go and the data set that they shall fit."""
+    parser.add_argument(
+        "source", type=Path, metavar="SRC", help="a folder of images (its subfolders not), or one image"
+    )
+    parser.add_argument("target", type=Path, metavar="DST", help="the folder to make, the -i of nnUNetv2_predict")
+    parser.add_argument(
+        "-d", dest="dataset_id", type=arguments.dataset_id, required=True, metavar="ID", help="the data set's, 1 to 999"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
+    arguments.add_processes(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the images of `args.source` to `args.target`, complete or not at all, and say what came of it.
+
+    Raises:
+        BadFilesError: Everything that is wrong with the images.
+        ConversionError: The data set has images of a kind that we cannot make, or SRC or DST cannot be used.
+        ValueError: nnU-Net knows no data set of this ID, or several.
+    """
+    fit = find_fit(args.dataset_id)
+    target = args.target.resolve()
+    _check_target(target, args.source, overwrite=args.overwrite)
+    names = {path: _name(path) for path in _find_images(args.source)}
+    with appear_complete(target) as folder:
+        tolerated = _write_all(folder, fit, names, args.num_processes)
+    print(f"{len(names)} images in {args.target}")
+    if not fit.is_size_known:
+        print("Sizes are kept: dataset.json does not say whether the data set was resized")
+    print_tolerated(tolerated)
+    options = f"-i {shlex.quote(str(args.target))} -o OUT -d {args.dataset_id} -c 2d -f 0 -tr nnUNetTrainerTaichi"
+    print(f"Next: nnUNetv2_predict {options}")
+
+
+def find_fit(dataset_id: int) -> Fit:
+    """Find what the images of a data set are like, in its dataset.json.
+
+    Raises:
+        ConversionError: It has images of a kind that we cannot make.
+        ValueError: nnU-Net knows no data set of this ID, or several.
+    """
+    path = _find_dataset_json(dataset_id)
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConversionError(path, f"is no JSON ({error}); convert the data set anew") from None
+    channels, ending = len(description.get("channel_names", ())), description.get("file_ending")
+    if channels not in (1, 3) or ending != ".png":
+        cause = f"expected images of 1 or 3 channels in .png files, found {channels} in {ending} files"
+        raise ConversionError(path, f"{cause}; make new images in the way in which the data set's own were made")
+    if channels > 1 and any((path.parent / "imagesTr").glob("*_0001.png")):
+        cause = "expected RGB in one file, found a file for each channel in imagesTr"
+        raise ConversionError(path.parent, f"{cause}; make new images in the same way")
+    return Fit(channels, description.get("resize"), is_size_known="resize" in description)
+
+
+def _find_dataset_json(dataset_id: int) -> Path:
+    names = [str(name) for name in find_candidate_datasets(dataset_id)]
+    if len(names) != 1:
+        raise ValueError(
+            f"expected one data set of ID {dataset_id} in nnU-Net's folders, found {' and '.join(names) or 'none'}; "
+            'give another ID with -d, or set the folders: eval "$(nnunet_taichi env)"'
+        )
+    folders = [Path(folder.get()) for folder in (nnUNet_raw, nnUNet_preprocessed) if folder.get()]
+    for path in (folder / names[0] / "dataset.json" for folder in folders):
+        if path.is_file():
+            return path
+    cause = "there is none in nnUNet_raw or nnUNet_preprocessed; make one of these folders hold the data set"
+    raise SourceNotFoundError(Path(names[0], "dataset.json"), cause)
+
+
+def _check_target(target: Path, source: Path, *, overwrite: bool) -> None:
+    """Refuse a target that is in use; and, since it may be any folder, to replace anything but images of ours."""
+    check_apart(target, [source])
+    check_free(target, overwrite=overwrite)
+    if target.exists():
+        found = sorted(target.iterdir()) if target.is_dir() else [target]
+        others = [path for path in found if path.is_dir() or not path.name.endswith((ENDING, ".DS_Store"))]
+        if others:
+            raise TargetExistsError(others[0], f"is no *{ENDING}, and --overwrite would delete it; give another DST")
+
+
+def _find_images(source: Path) -> list[Path]:
+    """List what must be readable: the file itself, or whatever in the folder may be a picture."""
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise SourceNotFoundError(source, "is neither a folder nor a file")
+    images = pictures(source)
+    if not images:
+        raise SourceNotFoundError(source, "holds no image (its subfolders are not looked into)")
+    return images
+
+
+def _name(path: Path) -> str:
+    """Name an image as the host wants it, with nothing that a shell or another system would not take."""
+    stem = unicodedata.normalize("NFC", path.stem)
+    return re.sub(r"[^\w.-]", "_", stem.removesuffix("_0000") or stem) + ENDING
+
+
+def _write_all(folder: Path, fit: Fit, names: Mapping[Path, str], num_processes: int | None) -> dict[str, list[str]]:
+    """Write all images; the answer is what was tolerated -> in which of them."""
+    results = map_in_processes(partial(_write, folder, fit), list(names.items()), num_processes, "Converting")
+    errors = _find_duplicates(names)
+    tolerated = defaultdict(list)
+    for path, result in zip(names, results, strict=True):
+        if isinstance(result, ConversionError):
+            errors.append(result)
+        else:
+            for note in result:
+                tolerated[note].append(path.name)
+    if errors:
+        raise BadFilesError(errors)
+    return tolerated
+
+
+def _write(folder: Path, fit: Fit, image: tuple[Path, str]) -> tuple[str, ...] | ConversionError:
+    """Write one image, unchanged if it fits; the answer is what was tolerated, or what is wrong."""
+    path, name = image
+    try:
+        pixels, notes = read_any(path, channels=fit.channels)
+    except ConversionError as error:
+        return error
+    if fit.size and pixels.shape[:2] != (fit.size, fit.size):
+        write_png(folder / name, resize(pixels, (fit.size, fit.size), is_label=False))
+        size = f"{fit.size} x {fit.size} pixels"
+        return (*notes, f"resized to {size}, like the data set; predictions have these pixels, not the original size")
+    if _is_fitting_png(path, pixels):
+        shutil.copyfile(path, folder / name)
+    else:
+        write_png(folder / name, pixels)
+    return notes
+
+
+def _is_fitting_png(path: Path, pixels: Pixels) -> bool:
+    """Tell whether the host, which turns nothing and knows no palette, reads just these pixels from the file."""
+    with suppress(UnidentifiedImageError), Image.open(path, formats=["PNG"]) as image:
+        is_plain = image.mode != "P" and "transparency" not in image.info
+        return is_plain and np.array_equal(np.asarray(image), pixels)
+    return False
+
+
+def _find_duplicates(names: Mapping[Path, str]) -> list[ConversionError]:
+    """Find images that would get the name of an earlier one; some file systems do not tell A from a."""
+    first: dict[str, Path] = {}
+    return [
+        DuplicateCaseError(path, f"becomes {name}, and so does {first[name.lower()].name}; rename one")
+        for path, name in names.items()
+        if first.setdefault(name.lower(), path) != path
+    ]

@@ -231,4 +231,5 @@ def _write_dataset_json(folder: Path, name: str, findings: Findings, num_trainin
         license=description.licence,
         description=f"resized to {size} x {size} pixels" if size else "in its own pixels",
         converted_by=f"nnunet_taichi {__version__}",
+        resize=size,  # the host keeps it, also beside models: `convert images` goes by it
     )

@@ -1,15 +1,22 @@
 """Tables of classes and patients that come with a data set: CSV, or Excel with the extra `[xlsx]`."""
 
 import csv
-from collections.abc import Iterator, Sequence
+import io
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.errors import TableError
 
-IDS = ("id", "image", "image_id", "imageid", "filename", "file", "file_name", "imgname", "name")
+# where a table has several of them, the first here counts: what says image rather than what may number the rows
+IDS = ("image", "image_id", "imageid", "imgname", "filename", "file_name", "file", "id", "name")
 CLASSES = ("class", "cate", "category", "type", "label", "diagnosis", "pathology")
 GROUPS = ("patient", "patient_id", "patientid", "subject", "subject_id", "case", "case_id", "group")
+ENDING = re.compile(r"\.(png|jpe?g|jfif|jp2|bmp|gif|tiff?|webp|tga|p[bgnp]m|mh[ad]|nrrd|nhdr|nii|nii\.gz|dcm)$")
+
+Lines = Sequence[Sequence[str]]
 
 
 class Row(NamedTuple):
@@ -24,60 +31,75 @@ class Row(NamedTuple):
     group: str = ""
 
 
-def read_table(path: Path) -> dict[str, Row]:
-    """Map each image's name, in lower case and without its ending, to what the table says of it.
+def find_table(name: str, folders: Iterable[Path]) -> Path | None:
+    """Find a table by its name, without case, in the first of the folders that holds it."""
+    paths = (path for folder in folders for path in sorted(folder.iterdir()))
+    return next((path for path in paths if path.name.lower() == name.lower() and path.is_file()), None)
 
-    Columns are recognised by the names above, in any case; the first that is there counts.
+
+def read_table(path: Path) -> dict[str, Row]:
+    """Map the key of each image (see `image_key`) to what the table says of it.
+
+    Columns are recognised by the names above, in any case.
 
     Raises:
-        TableError: The file cannot be read, has no column of images, or names an image twice.
+        TableError: The file cannot be read, has no column of images, or says two things of an image.
     """
-    lines = _read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
-    header = [cell.strip().lower() for cell in next(lines, [])]
-    columns = [next((header.index(name) for name in names if name in header), None) for names in (IDS, CLASSES, GROUPS)]
+    header, *lines = (_read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)) or [[]]
+    titles = [title.strip().lower() for title in header]
+    columns = [next((titles.index(name) for name in names if name in titles), None) for names in (IDS, CLASSES, GROUPS)]
     if columns[0] is None:
-        raise TableError(path, f"has no column of images: expected one of {', '.join(IDS)}, found {', '.join(header)}")
+        found = ", ".join(filter(None, titles)) or "nothing"
+        raise TableError(path, f"has no column of images: expected one of {', '.join(IDS)}, found {found}")
     rows: dict[str, Row] = {}
     for line in lines:
-        image, stratum, group = (
-            "" if column is None else "".join(line[column : column + 1]).strip() for column in columns
-        )
-        key = image_key(image)
-        if key and rows.setdefault(key, Row(stratum, group)) != Row(stratum, group):
-            raise TableError(path, f"says two things of {image}; keep one of the rows")
+        # a slice, for lines may be short
+        cells = ("" if column is None else "".join(line[column : column + 1]).strip() for column in columns)
+        image, stratum, group = cells
+        if image and rows.setdefault(image_key(image), Row(stratum, group)) != (stratum, group):
+            raise TableError(path, f"says two things of {image}; keep one of its rows")
     return rows
 
 
 def image_key(name: str) -> str:
-    """Give the key of an image's name: lower case, no folder, no ending of a picture."""
-    name = name.replace("\\", "/").rpartition("/")[2].lower()
-    stem, dot, ending = name.rpartition(".")
-    return stem if dot and ending.isalpha() else name
+    """Give the key of an image's name: lower case, no folder, no picture's ending, no leading zeros of a number.
+
+    Spreadsheets drop such zeros, and copies of a data set differ in them.
+    """
+    stem = ENDING.sub("", name.replace("\\", "/").rpartition("/")[2].lower())
+    return str(int(stem)) if stem.isdecimal() else stem
 
 
-def _read_csv(path: Path) -> Iterator[Sequence[str]]:
-    """Yield the lines of a table with commas, semicolons or tabs."""
+def note_missing_classes(name: str, table: Path | None, cases: Sequence[Case]) -> list[str]:
+    """Say which images a data set's table of classes, called `name`, says nothing of, or that it is not there."""
+    if table is None:
+        return [f"there is no {name}: the folds are not balanced by class"]
+    images = [case.image.name for case in cases if not case.stratum]
+    shown = ", ".join(images[:5]) + (", ..." if images[5:] else "")
+    return [f"{name} has no class for {len(images)} of {len(cases)} images: {shown}"] if images else []
+
+
+def _read_csv(path: Path) -> Lines:
+    """Read a table with commas, semicolons or tabs."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        delimiter = max(",;\t", key=text.partition("\n")[0].count)
+        return list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TableError(path, f"cannot be read ({error}); save it as CSV in UTF-8") from error
-    lines = text.splitlines()
-    delimiter = max(",;\t", key=(lines[0] if lines else "").count)
-    yield from csv.reader(lines, delimiter=delimiter)
 
 
-def _read_xlsx(path: Path) -> Iterator[Sequence[str]]:
-    """Yield the lines of the first sheet, up to the first column without a header."""
+def _read_xlsx(path: Path) -> Lines:
+    """Read the first sheet up to the first column without a title; what stands further right is something else."""
     try:
         from openpyxl import load_workbook
     except ImportError:
         cure = "pip install openpyxl (the extra [xlsx]), or move the table away to do without it"
         raise TableError(path, f"needs a reader of Excel files: {cure}") from None
     try:
-        sheet = load_workbook(path, read_only=True, data_only=True).worksheets[0]
+        sheet = load_workbook(path, data_only=True).worksheets[0]
         lines = [["" if cell is None else str(cell) for cell in line] for line in sheet.iter_rows(values_only=True)]
     except Exception as error:  # a torn file raises whatever its reader stumbles over
         raise TableError(path, f"cannot be read ({error}); is it complete?") from error
-    header = lines[0] if lines else []
-    width = header.index("") if "" in header else len(header)
-    yield from (line[:width] for line in lines)
+    width = [*lines[0], ""].index("") if lines else 0
+    return [line[:width] for line in lines]

@@ -101,9 +101,9 @@ def _explained(target: Path) -> Iterator[None]:
     except OSError as error:
         path = Path(error.filename) if isinstance(error.filename, str) else target
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            cause = f"{error.strerror}: free some, or set nnUNet_raw to another disk"
+            cause = f"{error.strerror}: free some, or write to another disk"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            cause = f"{error.strerror}: ask for the right to write there, or set nnUNet_raw to a folder of yours"
+            cause = f"{error.strerror}: ask for the right to write there, or write to a folder of yours"
         else:
             cause = f"cannot be written ({error.strerror or error})"
         raise NotWrittenError(path, cause) from error

@@ -95,7 +95,7 @@ def test_says_that_there_is_no_space(many: Path, raw: Path) -> None:
     _, messages = process.communicate(timeout=60)
     assert process.returncode == 1, messages
     assert f"error: {raw / 'Dataset101_BUSI'}" in messages
-    assert "free some, or set nnUNet_raw to another disk" in messages
+    assert "free some, or write to another disk" in messages
     assert "Traceback" not in messages
     assert list(raw.iterdir()) == []
 
@@ -108,7 +108,7 @@ def test_says_that_there_is_no_permission(
     assert main(["convert", "busi", str(many), "-d", "101"]) == 1
     message = capsys.readouterr().err
     assert "error: /sys/kernel/.Dataset101_BUSI.part: " in message
-    assert "set nnUNet_raw to a folder of yours" in message
+    assert "write to a folder of yours" in message
 
 
 @pytest.mark.parametrize("inside", [".", "imagesTr"])
