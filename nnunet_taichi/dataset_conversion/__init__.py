@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         converter.run(args) if hasattr(converter, "run") else _convert(converter, args)
     except BadFilesError as error:
-        return _fail(f"{error}\nNothing was written, for these {len(error.errors)} files are bad.")
+        return _fail(f"{error}\nNothing was written; to mend: {len(error.errors)}")
     except (ConversionError, ValueError, OSError) as error:
         return _fail(f"error: {error}")
     except KeyboardInterrupt:

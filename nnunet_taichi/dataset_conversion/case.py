@@ -76,7 +76,11 @@ class Case:
         image = _read(self.read_image, self.image, errors)
         masks = {path: _read(self.read_mask, path, errors) for path in self.masks}
         if self.has_lesion and not masks:
-            errors.append(MissingFileError(self.image, "there is no mask for this image"))
+            errors.append(
+                MissingFileError(
+                    self.image, "there is no mask for this image; add it, or leave the image out with --exclude"
+                )
+            )
         if image is not None and not fit_masks:
             errors += _find_size_mismatches(image.pixels, masks)
         if errors or image is None:
@@ -102,16 +106,16 @@ class Case:
     def _check_label(self, label: Pixels) -> None:
         """Check that a label (H, W) shows a lesion if, and only if, the case has one."""
         if self.has_lesion and not label.any():
-            cause = "expected a lesion, found none"
+            cause = "expected something marked, found nothing; draw it, or leave the image out with --exclude"
         elif self.has_lesion and label.all():
-            cause = "expected a lesion on a background, found no background"
+            cause = "expected something marked on a background, found no background"
         elif self.has_lesion is False and label.any():
-            cause = "expected an empty mask (a case without lesion), found a lesion"
+            cause = "expected an empty mask (a case without lesion), found something marked"
         else:
             return
         height, width = label.shape  # said, since a small lesion may also be lost by resizing
         path = self.masks[0] if self.masks else self.image
-        raise BadFilesError([MaskValueError(path, f"{cause}, at {width} x {height} pixels")])
+        raise BadFilesError([MaskValueError(path, f"at {width} x {height} pixels, {cause}")])
 
 
 def _read(reader: Reader, path: Path, errors: list[ConversionError]) -> Picture | None:

@@ -2,13 +2,19 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
 
-from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError
-from nnunet_taichi.dataset_conversion.layout import pictures
+from nnunet_taichi.dataset_conversion.errors import (
+    BadFilesError,
+    ConversionError,
+    DuplicateCaseError,
+    SourceNotFoundError,
+    UnexpectedFileError,
+)
+from nnunet_taichi.dataset_conversion.layout import files, pictures, subfolders
 
 ENDING = re.compile(r"(\.nii)?\.[a-z][a-z0-9]*$", re.IGNORECASE)  # DICOM files may have none, but numbers with dots
 SUFFIX = re.compile(r"[_-](mask|seg|segmentation|label|gt)([_-]?\d+)?$")
@@ -91,3 +97,43 @@ def _list(folder: Path, without: Path) -> list[File]:
         if not (folder in without.parents and path.is_relative_to(without))
     ]
     return sorted(files, key=lambda file: (file.key, file.name, file.path.suffix))
+
+
+def pair_by_number(root: Path, images: str, masks: str) -> Iterator[tuple[int, Path, tuple[Path, ...]]]:
+    """Pair images with masks of the same number: 7.PNG with 0007.png.
+
+    Args:
+        root: The folder of both folders.
+        images: The name of the images' folder, in any case.
+        masks: The name of the masks' folder, in any case.
+
+    Yields:
+        A number, its image, and its masks: one or none.
+
+    Raises:
+        SourceNotFoundError: There is no image.
+        BadFilesError: There are PNG files whose names are no numbers, or two of the same number.
+    """
+    errors: list[ConversionError] = []
+    folders = [subfolders(root)[name.lower()] for name in (images, masks)]
+    images_by_number, masks_by_number = (_sort_by_number(folder, errors) for folder in folders)
+    if errors:
+        raise BadFilesError(errors)
+    if not images_by_number:
+        raise SourceNotFoundError(folders[0], "holds no image: looked for 1.png, or 000001.png, and so on")
+    for number in sorted(images_by_number.keys() | masks_by_number.keys()):
+        mask = masks_by_number.get(number)
+        # a mask without its image becomes a case without it, so that it is listed together with all other bad files
+        image = images_by_number.get(number) or folders[0] / masks_by_number[number].name
+        yield number, image, (mask,) if mask else ()
+
+
+def _sort_by_number(folder: Path, errors: list[ConversionError]) -> dict[int, Path]:
+    """Map numbers to files, or note what is wrong; what is no PNG file (notes, thumbnails) is passed over."""
+    found: dict[int, Path] = {}
+    for path in files(folder, [".png"]):
+        if not re.fullmatch("[0-9]+", path.stem):
+            errors.append(UnexpectedFileError(path, "expected a number, as 7.png or 000007.png; rename it or move it"))
+        elif (first := found.setdefault(int(path.stem), path)) != path:
+            errors.append(DuplicateCaseError(path, f"has the number {int(path.stem)}, and so has {first}; remove one"))
+    return found

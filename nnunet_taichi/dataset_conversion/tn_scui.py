@@ -10,9 +10,9 @@ from pathlib import Path
 
 from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.case import Case
-from nnunet_taichi.dataset_conversion.dataset_b import pair_by_number
 from nnunet_taichi.dataset_conversion.findings import Description, Findings
 from nnunet_taichi.dataset_conversion.layout import files, find_root, subfolders
+from nnunet_taichi.dataset_conversion.pairing import pair_by_number
 from nnunet_taichi.dataset_conversion.tables import Row, find_table, image_key, note_missing_classes, read_table
 
 SUMMARY = "TN-SCUI2020, thyroid ultrasound: benign and malignant nodules"

@@ -113,7 +113,7 @@ def test_resize_must_not_lose_a_lesion(busi: Path, raw: Path, capsys: pytest.Cap
         save(path, 255 * (np.arange(64 * 64) == 0).reshape(64, 64))
     assert convert(busi) == 0
     assert convert(busi, "--resize", "4", "--overwrite") == 1
-    assert "benign (1)_mask.png: expected a lesion, found none, at 4 x 4 pixels" in capsys.readouterr().err
+    assert "benign (1)_mask.png: at 4 x 4 pixels, expected something marked, found nothing" in capsys.readouterr().err
 
 
 def truncate(path: Path) -> None:
@@ -150,10 +150,22 @@ FAULTS = {  # what happens to a file, and the file and the cause that must be na
         fill(0, 1, size=(3, 5)),
         "_mask_1.png: expected 6 x 4 pixels as in its image, found 5 x 3",
     ),
-    "empty mask": ("benign (1)_mask.png", fill(0), "benign (1)_mask.png: expected a lesion, found none"),
-    "full mask": ("benign (1)_mask.png", fill(255), "benign (1)_mask.png: expected a lesion on a background"),
+    "empty mask": (
+        "benign (1)_mask.png",
+        fill(0),
+        "benign (1)_mask.png: at 6 x 4 pixels, expected something marked,",
+    ),
+    "full mask": (
+        "benign (1)_mask.png",
+        fill(255),
+        "benign (1)_mask.png: at 6 x 4 pixels, expected something marked on a background",
+    ),
     "grey mask": ("benign (1)_mask.png", fill(0, 3, 255), "found 2 beside black (3 to 255)"),
-    "lesion in normal": ("normal (1)_mask.png", fill(0, 255), "normal (1)_mask.png: expected an empty mask"),
+    "lesion in normal": (
+        "normal (1)_mask.png",
+        fill(0, 255),
+        "normal (1)_mask.png: at 6 x 4 pixels, expected an empty mask",
+    ),
     "twice": ("benign (1).png", copy_to("benign (01).png"), "benign (1).png: is benign_001, and so is"),
     "strange name": (
         "benign (1)_mask.png",
@@ -189,7 +201,7 @@ def test_lists_all_bad_files_at_once(busi: Path, raw: Path, capsys: pytest.Captu
     assert convert(busi) == 1
     *listed, summary = [line for line in capsys.readouterr().err.splitlines() if "Converting" not in line and line]
     assert [line.split(": ")[0] for line in listed] == [str(path) for path in bad]
-    assert summary == "Nothing was written, for these 4 files are bad."
+    assert summary == "Nothing was written; to mend: 4"
     assert list(raw.iterdir()) == []
 
 

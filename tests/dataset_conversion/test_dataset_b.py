@@ -182,7 +182,7 @@ FAULTS = {  # what happens to a file, and the file and the cause that must be na
     "full mask": (
         "GT/000001.png",
         lambda path: save(path, np.full((48, 41), 255), "1"),
-        "GT/000001.png: expected a lesion on a background",
+        "GT/000001.png: at 41 x 48 pixels, expected something marked on a background",
     ),
     "strange image": ("original/000001.png", copy_to("lesion.png"), "original/lesion.png: expected a number, as 7.png"),
     "strange mask": ("GT/000001.png", copy_to("000001_GT.png"), "GT/000001_GT.png: expected a number, as 7.png"),
@@ -211,4 +211,4 @@ def test_lists_all_strange_files_at_once(dataset_b: Path, capsys: pytest.Capture
     assert convert(dataset_b) == 1
     *listed, summary = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[0] for line in listed] == [str(path) for path in strange]
-    assert summary == "Nothing was written, for these 3 files are bad."
+    assert summary == "Nothing was written; to mend: 3"

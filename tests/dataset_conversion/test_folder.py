@@ -201,7 +201,10 @@ def add_page(path: Path) -> None:
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {  # what happens to a file, and what must be said of it
     "masks/blank.png": (fill(blob()), "shows nothing; draw it, or take empty masks with --allow-empty"),
-    "masks/full.png": (fill(blob() + 1), "expected a lesion on a background, found no background, at 6 x 4 pixels"),
+    "masks/full.png": (
+        fill(blob() + 1),
+        "at 6 x 4 pixels, expected something marked on a background",
+    ),
     "masks/grey.png": (
         fill(LESION + blob((2, 3))),
         "expected black and one other brightness, found 2 beside black (1 to 2); save the mask without compression or "
@@ -250,7 +253,7 @@ def test_bad_files_are_listed_together(
     expected = {name: message for name, (_, message) in FAULTS.items() if message}
     assert {name for name, _ in told} == expected.keys()
     assert {name: message[: len(expected[name])] for name, message in told} == expected
-    assert lines[-1] == f"Nothing was written, for these {len(expected)} files are bad."
+    assert lines[-1] == f"Nothing was written; to mend: {len(expected)}"
     assert list(raw.iterdir()) == []
 
 

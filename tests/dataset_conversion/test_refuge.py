@@ -285,8 +285,12 @@ FAULTS = {  # what happens to a file, and what must be said
         "is it coded the other way round? Save it with these values",
     ),
     "disc alone": (G_MASK, code(0, 255, 255), "g0001.bmp: expected background in the corner"),
-    "all background": (G_MASK, code(255, 255, 255), "g0001.bmp: expected a lesion, found none"),
-    "all black": (G_MASK, code(0, 0, 0), "g0001.bmp: expected a lesion, found none"),
+    "all background": (
+        G_MASK,
+        code(255, 255, 255),
+        "g0001.bmp: at 6 x 4 pixels, expected something marked,",
+    ),
+    "all black": (G_MASK, code(0, 0, 0), "g0001.bmp: at 6 x 4 pixels, expected something marked,"),
     "size": (
         G_MASK,
         lambda path: save(path, np.array(CODES)[label("g0001")[:, :5]]),
@@ -303,7 +307,7 @@ def test_names_the_bad_file_and_leaves_nothing(
     assert convert(refuge) == 1
     error = capsys.readouterr().err
     assert message in error
-    assert error.endswith("Nothing was written, for these 1 files are bad.\n")
+    assert error.endswith("Nothing was written; to mend: 1\n")
     assert list(raw.iterdir()) == []
 
 

@@ -142,7 +142,11 @@ def rewrite(*lines: str) -> Callable[[Path], None]:
 FAULTS = {  # what happens to a file, and the file and the cause that must be named
     "no mask": ("mask/1.PNG", Path.unlink, "image/1.PNG: there is no mask for this image"),
     "no image": ("image/7.PNG", Path.unlink, "image/0007.png: there is no such file"),
-    "empty mask": ("mask/1.PNG", lambda path: save(path, blob()), "mask/1.PNG: expected a lesion, found none"),
+    "empty mask": (
+        "mask/1.PNG",
+        lambda path: save(path, blob()),
+        "mask/1.PNG: at 6 x 4 pixels, expected something marked,",
+    ),
     "grey mask": ("mask/1.PNG", lambda path: save(path, draw_image(1)), "mask/1.PNG: expected black and one other"),
     "size": ("mask/1.PNG", lambda path: save(path, np.eye(3)), "mask/1.PNG: expected 6 x 4 pixels as in its image"),
     "strange name": ("image/1.PNG", copy_to("test_1.PNG"), "image/test_1.PNG: expected a number, as 7.png"),
