@@ -36,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert one data set and return the exit code; what is wrong is printed, and nothing is left behind."""
-    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError
+    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, WorkerDiedError
 
     converter = importlib.import_module(CONVERTERS[args.dataset])
     try:
         converter.run(args) if hasattr(converter, "run") else _convert(converter, args)
     except BadFilesError as error:
         return _fail(f"{error}\nNothing was written; to mend: {len(error.errors)}")
-    except (ConversionError, ValueError, OSError) as error:
+    except (ConversionError, WorkerDiedError, ValueError, OSError) as error:
         return _fail(f"error: {error}")
     except KeyboardInterrupt:
         return _fail("Interrupted; nothing was written.", exit_code=130)

@@ -45,7 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare all images, print the groups, write the CSV and the contact sheets, and return the exit code."""
     from nnunet_taichi.dataset_conversion.audit_report import describe, write_csv, write_sheets
-    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, SourceNotFoundError
+    from nnunet_taichi.dataset_conversion.errors import (
+        BadFilesError,
+        ConversionError,
+        SourceNotFoundError,
+        WorkerDiedError,
+    )
 
     try:
         folder = _find_folder(args.source)
@@ -59,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"Wrote {write_csv(audit, output / 'twins.csv')}")
         for path in write_sheets(audit, output):
             print(f"Wrote {path}")
-    except (ConversionError, BadFilesError, ValueError, OSError) as error:
+    except (ConversionError, BadFilesError, WorkerDiedError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -58,7 +58,11 @@ class TargetExistsError(ConversionError):
 
 
 class NotWrittenError(ConversionError):
-    """The copy cannot be written: no space, no permission, or a worker that died."""
+    """The copy cannot be written: no space, or no permission."""
+
+
+class WorkerDiedError(Exception):
+    """A worker process ended before its work."""
 
 
 class BadFilesError(Exception):

@@ -39,7 +39,7 @@ def find_root(source: Path, wanted: Sequence[str], dataset: str) -> Path:
 def files(folder: Path, endings: Sequence[str]) -> list[Path]:
     """List the files of a folder with one of the lower-case endings, in order; what the system hides is passed over."""
     paths = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in endings)
-    return [path for path in paths if path.is_file() and not path.name.startswith(".")]  # macOS leaves ._1.png
+    return [path for path in paths if _is_file(path) and not path.name.startswith(".")]  # macOS leaves ._1.png
 
 
 def pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
@@ -48,7 +48,12 @@ def pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
     return [
         path
         for path in paths
-        if path.is_file()
+        if _is_file(path)
         and path.suffix.lower() not in NO_PICTURES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether a file is there, or ought to be: a link that leads nowhere must not be passed over in silence."""
+    return path.is_file() or (path.is_symlink() and not path.exists())

@@ -6,9 +6,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from nnunet_taichi.dataset_conversion.errors import WorkerDiedError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,13 +26,24 @@ def map_in_processes(
     Args:
         function: Picklable. What it raises is raised here, and ends the work.
         items: Picklable.
-        num_processes: How many processes work, None for one a core.
+        num_processes: How many processes work, None for one a core; 1 is this one.
         title: What the progress bar says.
+
+    Raises:
+        WorkerDiedError: A worker was killed.
     """
+    progress = partial(tqdm, total=len(items), desc=title, unit="case")
+    if num_processes == 1:
+        yield from progress(map(function, items))
+        return
     pool = ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn"), initializer=_prepare_worker)
     try:
-        results = pool.map(function, items, chunksize=4)
-        yield from tqdm(results, total=len(items), desc=title, unit="case")
+        yield from progress(pool.map(function, items, chunksize=4))
+    except BrokenProcessPool:
+        cause = (
+            "a worker process died: it was killed, or there is too little memory; try fewer processes, such as -np 1"
+        )
+        raise WorkerDiedError(cause) from None
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -138,9 +138,15 @@ def copy_to(name: str) -> Callable[[Path], None]:
     return lambda path: shutil.copy(path, path.with_name(name))
 
 
+def link_to_nowhere(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("not fetched")
+
+
 FAULTS = {  # what happens to a file, and the file and the cause that must be named
     "no mask": ("benign (1)_mask.png", Path.unlink, "benign (1).png: there is no mask for this image"),
     "no image": ("benign (1).png", Path.unlink, "benign (1).png: there is no such file"),
+    "dangling link": ("benign (2)_mask_1.png", link_to_nowhere, "benign (2)_mask_1.png: there is no such file"),
     "truncated image": ("benign (1).png", truncate, "benign (1).png: cannot be read"),
     "truncated mask": ("benign (2)_mask_1.png", truncate, "benign (2)_mask_1.png: cannot be read"),
     "corrupt image": ("benign (2).png", flip_bit_of_pixels, "benign (2).png: cannot be read"),

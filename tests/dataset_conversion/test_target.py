@@ -90,6 +90,19 @@ def test_kill_leaves_the_old_copy_no_worker_and_no_obstacle(many: Path, raw: Pat
     assert len(list((raw / "Dataset101_BUSI" / "imagesTr").iterdir())) == 4
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_says_that_a_worker_was_killed(many: Path, raw: Path) -> None:
+    process = start(many)
+    wait_for_first_images(raw, process)
+    workers = [pid for pid in living(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(workers[0], signal.SIGKILL)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 1, messages
+    assert "error: a worker process died" in messages
+    assert "Traceback" not in messages
+    assert list(raw.iterdir()) == []
+
+
 def test_says_that_there_is_no_space(many: Path, raw: Path) -> None:
     process = start(many, limit_bytes=1000)
     _, messages = process.communicate(timeout=60)
