@@ -7,6 +7,7 @@ finds is written by the one writer, `raw_dataset`. A module that has `run(args)`
 import argparse
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def _report(dataset: Any, findings: Any, target: Path, dataset_id: int) -> None:
 
     count = f"{len(dataset.training)} cases" + (f" and {len(dataset.test)} for testing" if dataset.test else "")
     print(f"{count} in {target}")
+    _print_composition([*dataset.training, *dataset.test])
     print_tolerated(dataset.tolerated)
     if findings.left_out:
         shown = ", ".join(findings.left_out[:3]) + (", ..." if findings.left_out[3:] else "")
@@ -86,8 +88,20 @@ def _report(dataset: Any, findings: Any, target: Path, dataset_id: int) -> None:
         kept = "; no fold divides one" if dataset.folds and not findings.folds else ""
         print(f"Twins: {sum(map(len, dataset.twins))} images in {len(dataset.twins)} groups{kept}")
     if nnUNet_preprocessed.is_set() and (outdated := Path(nnUNet_preprocessed) / target.name).exists():
-        print(f"Delete {outdated}: it was preprocessed from an earlier copy.")
+        print(f"First delete {outdated}: it was preprocessed from an earlier copy.")
+    if findings.folds and dataset.folds:
+        print(f"Folds: {len(findings.folds)}, the data set's own partition; train -f 0, no other")
     print(f"Next: nnUNetv2_plan_and_preprocess -d {dataset_id} -c 2d --verify_dataset_integrity")
+
+
+def _print_composition(cases: Sequence[Any]) -> None:
+    """Print what the folds balance and keep together."""
+    classes = Counter(case.stratum for case in cases if case.stratum)
+    patients = {case.group for case in cases if case.group}
+    if classes:
+        print(f"Classes: {', '.join(f'{count} {name}' for name, count in sorted(classes.items()))}")
+    if patients:
+        print(f"Patients: {len(patients)}; no fold divides one")
 
 
 def print_tolerated(tolerated: Mapping[str, Sequence[str]]) -> None:

@@ -28,10 +28,14 @@ def add_target(parser: argparse.ArgumentParser, default_name: str | None) -> Non
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add how cases are written and split."""
-    parser.add_argument("--resize", type=positive, metavar="PX", help="resize to PX x PX pixels (each keeps its size)")
+    parser.add_argument(
+        "--resize", type=positive, metavar="PX", help="stretch to PX x PX pixels (default: each keeps its size)"
+    )
     parser.add_argument("--fit-masks", action="store_true", help="resize masks that have another size than their image")
     parser.add_argument(
-        "--exclude", metavar="FILE", help=f"leave out the images listed in FILE; ours: {', '.join(shipped_lists())}"
+        "--exclude",
+        metavar="FILE",
+        help=f"leave out the images listed in FILE, a name a line; or a list of ours: {', '.join(shipped_lists())}",
     )
     parser.add_argument(
         "--random-splits", action="store_true", help="leave the folds to nnU-Net: random, twins on both sides"
@@ -41,13 +45,17 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def add_processes(parser: argparse.ArgumentParser) -> None:
     """Add the number of processes."""
-    parser.add_argument("-np", dest="num_processes", type=positive, metavar="N", help="processes (one a core)")
+    parser.add_argument("-np", dest="num_processes", type=positive, metavar="N", help="processes (default: one a core)")
 
 
 def add_test_fraction(parser: argparse.ArgumentParser) -> None:
     """Add the share of a test set, for data sets without one of their own."""
     parser.add_argument(
-        "--test-fraction", type=_fraction, default=0.0, metavar="F", help="set this share aside for testing (0)"
+        "--test-fraction",
+        type=_fraction,
+        default=0.0,
+        metavar="F",
+        help="set this share aside for testing (default: none)",
     )
 
 

@@ -47,6 +47,11 @@ class Audit:
         return {image.name: number for image, number in zip(self.images, numbers, strict=True)}
 
     @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number under which the group of each image that has a twin is printed."""
+        return {image.name: number for number, family in enumerate(self.families, 1) for image in family}
+
+    @cached_property
     def families(self) -> list[list[Image]]:
         """The groups that have more than one image."""
         members: dict[int, list[Image]] = {}
@@ -58,11 +63,11 @@ class Audit:
 def describe(audit: Audit, folder: Path) -> Iterator[str]:
     """Yield the lines that the command prints."""
     for number, family in enumerate(audit.families, 1):
-        classes = {image.stratum for image in family}
-        mixed = f"  [across classes: {', '.join(sorted(classes))}]" if len(classes) > 1 else ""
+        classes = _classes(family)
+        mixed = f"  [across classes: {', '.join(classes)}]" if len(classes) > 1 else ""
         yield f"{number:4d}  {', '.join(image.name for image in family)}{mixed}"
     kinds = [twin.kind for twin in audit.twins]
-    across = sum(len({image.stratum for image in family}) > 1 for family in audit.families)
+    across = sum(len(_classes(family)) > 1 for family in audit.families)
     yield (
         f"{sum(map(len, audit.families))} of {len(audit.images)} images are in {len(audit.families)} groups of twins, "
         f"{across} of them across classes"
@@ -71,10 +76,14 @@ def describe(audit: Audit, folder: Path) -> Iterator[str]:
     yield from _describe_leaks(audit, folder)
 
 
+def _classes(family: Sequence[Image]) -> list[str]:
+    return sorted({image.stratum for image in family if image.stratum})
+
+
 def _describe_leaks(audit: Audit, folder: Path) -> Iterator[str]:
     """Yield how many validation images have a twin in training, in nnU-Net's random folds and in the data set's."""
     path = folder / splits.FILE_NAME
-    names = sorted(image.name for image in audit.images if image.path.parent.name != "imagesTs")
+    names = sorted(image.name for image in audit.images if image.path.parent.name == "imagesTr")
     if len(names) >= splits.FOLDS:
         yield _describe_folds("nnU-Net's random five folds", audit, generate_crossval_split(names))
     if path.is_file():
@@ -90,13 +99,12 @@ def _describe_folds(title: str, audit: Audit, folds: Sequence[splits.Fold]) -> s
 
 def write_csv(audit: Audit, path: Path) -> Path:
     """Write a row for each pair of twins, the surest first."""
-    numbers = {image.name: number for number, family in enumerate(audit.families, 1) for image in family}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["group", "first", "second", "first_class", "second_class", "kind", "correlation"])
         for twin in sorted(audit.twins, key=lambda twin: -twin.correlation):
             first, second = audit.images[twin.first], audit.images[twin.second]
-            row = [numbers[first.name], first.name, second.name, first.stratum, second.stratum, twin.kind]
+            row = [audit.numbers[first.name], first.name, second.name, first.stratum, second.stratum, twin.kind]
             writer.writerow([*row, f"{twin.correlation:.3f}"])
     return path
 
@@ -105,25 +113,35 @@ def write_sheets(audit: Audit, folder: Path) -> Iterator[Path]:
     """Draw all pairs, the most doubtful first, one picture above the other; first those just below the threshold."""
     doubtful = sorted((pair for pair in audit.pairs if pair not in audit.twins), key=lambda pair: pair.correlation)
     doubtful = doubtful[-COLUMNS:]
-    blocks = [Block(f"No twins: just below {audit.threshold}", *_draw(audit, doubtful))] if doubtful else []
+    blocks = [Block(f"Just below {audit.threshold}: not counted as twins", *_draw(audit, doubtful))] if doubtful else []
+    for stale in folder.glob("twins_*.png"):
+        stale.unlink()
     twins = sorted(audit.twins, key=lambda twin: (twin.kind != "near", twin.correlation))
     for start in range(0, len(twins), COLUMNS):
         pairs = twins[start : start + COLUMNS]
         blocks.append(Block(f"Twins {start + 1} to {start + len(pairs)} of {len(twins)}", *_draw(audit, pairs)))
     for page, start in enumerate(range(0, len(blocks), ROWS), 1):
         path = folder / f"twins_{page:02d}.png"
-        contact_sheet(blocks[start : start + ROWS], f"Twins, sheet {page}").savefig(path, dpi=100)
+        contact_sheet(
+            blocks[start : start + ROWS], f"Twins, sheet {page}: group and correlation of each pair, the weakest first"
+        ).savefig(path, dpi=100)
         yield path
 
 
 def _draw(audit: Audit, pairs: Sequence[Twin]) -> tuple[list[str], dict[str, list[Panel]]]:
     """Draw pairs: their titles, and their first and second pictures."""
-    titles = [f"{pair.correlation:.2f}" if pair.kind == "near" else pair.kind for pair in pairs]
+    titles = [_title(audit, pair) for pair in pairs]
     first = [_panel(audit.images[pair.first]) for pair in pairs]
     return titles, {"first": first, "second": [_panel(audit.images[pair.second]) for pair in pairs]}
+
+
+def _title(audit: Audit, pair: Twin) -> str:
+    """Title a pair with its group's number, as printed, if it counts."""
+    likeness = f"{pair.correlation:.2f}" if pair.kind == "near" else pair.kind
+    return f"{audit.numbers[audit.images[pair.first].name]}: {likeness}" if pair in audit.twins else likeness
 
 
 def _panel(image: Image) -> Panel:
     pixels = read_any(image.path, channels=1).pixels
     grey = np.asarray(PillowImage.fromarray(pixels).resize((EDGE, EDGE)))
-    return Panel(grey, caption=image.name[-28:])
+    return Panel(grey, caption=image.name if len(image.name) < 28 else f"...{image.name[-25:]}")

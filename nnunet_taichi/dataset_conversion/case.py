@@ -62,11 +62,10 @@ class Case:
     group: str = ""
     is_test: bool = False
 
-    def load(self, size: int | None = None, *, fit_masks: bool = False) -> Loaded:
-        """Read the image and its label, resized to size x size if a size is given.
+    def load(self, *, fit_masks: bool = False) -> Loaded:
+        """Read the image and its label.
 
         Args:
-            size: Pixels a side of the result; None keeps the image's own size.
             fit_masks: Resize a mask that has another size than its image, instead of refusing it.
 
         Raises:
@@ -88,23 +87,31 @@ class Case:
         pictures = [mask for mask in masks.values() if mask is not None]
         notes = {note for picture in (image, *pictures) for note in picture.notes}
         notes |= {MASK_FITTED for mask in pictures if mask.pixels.shape != image.pixels.shape[:2]}
-        label = self._unite(image.pixels, pictures, size)
-        pixels = resize(image.pixels, (size, size), is_label=False) if size else image.pixels
-        return Loaded(pixels, label, tuple(sorted(notes)))
+        return self._check(Loaded(image.pixels, self._unite(image.pixels, pictures), tuple(sorted(notes))))
 
-    def _unite(self, image: Pixels, masks: list[Picture], size: int | None) -> Pixels | None:
-        """Unite the masks in the image's size, or the given one, and check what they show."""
+    def resize(self, loaded: Loaded, size: int) -> Loaded:
+        """Resize what was loaded to size x size.
+
+        Raises:
+            BadFilesError: The lesion, or the background, is lost.
+        """
+        shape = (size, size)
+        label = None if loaded.label is None else _fit(loaded.label, shape)
+        return self._check(loaded._replace(image=resize(loaded.image, shape, is_label=False), label=label))
+
+    def _unite(self, image: Pixels, masks: list[Picture]) -> Pixels | None:
+        """Unite the masks in the image's size."""
         if self.has_lesion is None and not masks:
             return None
         shape = image.shape[:2]
         fitted = [_fit(mask.pixels, shape) for mask in masks]
-        label = np.maximum.reduce([np.zeros(shape, np.uint8), *fitted])
-        label = _fit(label, (size, size)) if size else label
-        self._check_label(label)
-        return label
+        return np.maximum.reduce([np.zeros(shape, np.uint8), *fitted])
 
-    def _check_label(self, label: Pixels) -> None:
-        """Check that a label (H, W) shows a lesion if, and only if, the case has one."""
+    def _check(self, loaded: Loaded) -> Loaded:
+        """Check that a label shows a lesion if, and only if, the case has one."""
+        label = loaded.label
+        if label is None:
+            return loaded
         if self.has_lesion and not label.any():
             cause = "expected something marked, found nothing; draw it, or leave the image out with --exclude"
         elif self.has_lesion and label.all():
@@ -112,7 +119,7 @@ class Case:
         elif self.has_lesion is False and label.any():
             cause = "expected an empty mask (a case without lesion), found something marked"
         else:
-            return
+            return loaded
         height, width = label.shape  # said, since a small lesion may also be lost by resizing
         path = self.masks[0] if self.masks else self.image
         raise BadFilesError([MaskValueError(path, f"at {width} x {height} pixels, {cause}")])

@@ -48,6 +48,7 @@ def exclude(findings: Findings, name: str) -> Findings:
         findings,
         cases=kept,
         folds=_restrict(findings.folds, {case.identifier for case in kept}),
+        tables=[*findings.tables, path],
         left_out=[*findings.left_out, *left_out],
         tolerated=[*findings.tolerated, *([note] if idle else [])],
     )
@@ -64,4 +65,4 @@ def _find(name: str) -> Path:
     for path in (Path(name), SHIPPED / f"{name}.txt"):
         if path.is_file():
             return path
-    raise MissingFileError(Path(name), f"there is no such list, and none of ours: {', '.join(shipped_lists())}")
+    raise MissingFileError(Path(name), f"is no such file, and none of our lists ({', '.join(shipped_lists())})")

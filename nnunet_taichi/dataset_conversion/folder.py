@@ -58,7 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=LABEL",
         help="learn regions that overlap, from the outer to the inner: disc=rim+cup cup=cup",
     )
-    parser.add_argument("--table", type=Path, metavar="FILE", help="CSV or xlsx of the images' classes and patients")
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="CSV (UTF-8; commas, semicolons or tabs) or xlsx with columns such as image, class and patient",
+    )
     parser.add_argument("--rgb", action="store_true", help="keep the colours, in three channels")
     parser.add_argument("--allow-empty", action="store_true", help="take images without a mask, and empty masks")
     arguments.add_test_fraction(parser)

@@ -28,6 +28,7 @@ from nnunet_taichi.dataset_conversion.errors import (
 )
 from nnunet_taichi.dataset_conversion.images import Pixels, read_any, resize, write_png
 from nnunet_taichi.dataset_conversion.layout import pictures
+from nnunet_taichi.dataset_conversion.pairing import SUFFIX
 from nnunet_taichi.dataset_conversion.parallel import map_in_processes
 from nnunet_taichi.dataset_conversion.target import appear_complete, check_apart, check_free
 
@@ -74,15 +75,18 @@ def run(args: argparse.Namespace) -> None:
     fit = find_fit(args.dataset_id)
     target = args.target.resolve()
     _check_target(target, args.source, overwrite=args.overwrite)
-    names = {path: _name(path) for path in _find_images(args.source)}
+    images, masks = _find_images(args.source)
+    names = {path: _name(path) for path in images}
     with appear_complete(target) as folder:
         tolerated = _write_all(folder, fit, names, args.num_processes)
+    if masks:
+        tolerated["passed over as a mask, by its name"] = [path.name for path in masks]
     print(f"{len(names)} images in {args.target}")
     if not fit.is_size_known:
         print("Sizes are kept: dataset.json does not say whether the data set was resized")
     print_tolerated(tolerated)
     options = f"-i {shlex.quote(str(args.target))} -o OUT -d {args.dataset_id} -c 2d -f 0 -tr nnUNetTrainerTaichi"
-    print(f"Next: nnUNetv2_predict {options}")
+    print(f"Next: nnUNetv2_predict {options}   (with your -tr, -p and -f; without a GPU also -device cpu)")
 
 
 def find_fit(dataset_id: int) -> Fit:
@@ -133,16 +137,17 @@ def _check_target(target: Path, source: Path, *, overwrite: bool) -> None:
             raise TargetExistsError(others[0], f"is no *{ENDING}, and --overwrite would delete it; give another DST")
 
 
-def _find_images(source: Path) -> list[Path]:
-    """List what must be readable: the file itself, or whatever in the folder may be a picture."""
+def _find_images(source: Path) -> tuple[list[Path], list[Path]]:
+    """List what must be readable, the file itself or whatever in the folder may be a picture, and what are masks."""
     if source.is_file():
-        return [source]
+        return [source], []
     if not source.is_dir():
         raise SourceNotFoundError(source, "is neither a folder nor a file")
-    images = pictures(source)
-    if not images:
+    found = pictures(source)
+    masks = [path for path in found if SUFFIX.search(path.stem.lower())]
+    if len(masks) == len(found):
         raise SourceNotFoundError(source, "holds no image (its subfolders are not looked into)")
-    return images
+    return [path for path in found if path not in masks], masks
 
 
 def _name(path: Path) -> str:

@@ -133,14 +133,15 @@ def _write_cases(folder: Path, cases: Sequence[Case], options: Options) -> list[
 def _write(folder: Path, options: Options, case: Case) -> Written | Sequence[ConversionError]:
     """Write one case, or say what is wrong with it."""
     try:
-        image, label, notes = case.load(options.size, fit_masks=options.fit_masks)
+        original = case.load(fit_masks=options.fit_masks)
+        image, label, notes = case.resize(original, options.size) if options.size else original
         files = tuple(provenance.file_digest(path) for path in (case.image, *case.masks))
     except BadFilesError as error:
         return error.errors
     write_png(folder / "imagesTr" / f"{case.identifier}_0000{FILE_ENDING}", image)
     if label is not None:
         write_png(folder / "labelsTr" / f"{case.identifier}{FILE_ENDING}", label)
-    return Written(notes, files, pixel_digest(image), thumbnail(image))
+    return Written(notes, files, pixel_digest(original.image), thumbnail(original.image))
 
 
 def _find_duplicates(cases: Sequence[Case]) -> list[ConversionError]:

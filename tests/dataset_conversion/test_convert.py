@@ -80,7 +80,7 @@ def test_refuses_an_existing_target_unless_told_to_overwrite(
 def test_warns_of_outdated_preprocessed_data(busi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "nnUNet_preprocessed" / "Dataset101_BUSI").mkdir()
     assert convert(busi) == 0
-    assert f"Delete {tmp_path / 'nnUNet_preprocessed' / 'Dataset101_BUSI'}: " in capsys.readouterr().out
+    assert f"First delete {tmp_path / 'nnUNet_preprocessed' / 'Dataset101_BUSI'}: " in capsys.readouterr().out
 
 
 def test_files_do_not_depend_on_the_number_of_processes(busi: Path, raw: Path) -> None:

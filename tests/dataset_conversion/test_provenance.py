@@ -126,7 +126,7 @@ def test_every_entry_of_the_shipped_list_is_an_image_of_busi() -> None:
 
 def test_unknown_list(source: Path, capsys: pytest.CaptureFixture) -> None:
     assert convert(source, "--exclude", "busi-breast") == 1
-    assert "busi-breast: there is no such list, and none of ours: busi-non-breast" in capsys.readouterr().err
+    assert "busi-breast: is no such file, and none of our lists (busi-non-breast)" in capsys.readouterr().err
 
 
 @pytest.mark.realdata
