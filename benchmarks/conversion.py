@@ -8,7 +8,6 @@ Writes NAME.csv beside this file: one row a run, with the peak memory of the lar
 import argparse
 import csv
 import os
-import re
 import subprocess
 import sys
 import tempfile

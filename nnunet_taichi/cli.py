@@ -6,6 +6,7 @@ is imported only when its command is called, so that `nnunet_taichi env` does no
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -36,8 +37,10 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser(argv[0] if argv else None).parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no failure
     try:
+        args = build_parser(argv[0] if argv else None).parse_args(argv)
         return importlib.import_module(COMMANDS[args.command][0]).run(args)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)

@@ -125,7 +125,7 @@ def _draw_block(part: SubFigure, block: Block, columns: int, colours: Mapping[st
         for ax, panel in zip(row, panels, strict=True):
             _draw_panel(ax, panel, colours)
     for ax, name in zip(axes[0], block.columns, strict=True):
-        ax.set_title(name, fontsize=8)
+        ax.set_title(name, fontsize=8, parse_math=False)
 
 
 def _draw_panel(ax: Any, panel: Panel, colours: Mapping[str, str]) -> None:
@@ -140,4 +140,4 @@ def _draw_panel(ax: Any, panel: Panel, colours: Mapping[str, str]) -> None:
             x, y = np.arange(-1, width + 1), np.arange(-1, height + 1)
             ax.contour(x, y, closed, [0.5], colors=[colours[name]], linewidths=1.3)
     ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
-    ax.set_xlabel(panel.caption, fontsize=7, labelpad=2)
+    ax.set_xlabel(panel.caption, fontsize=7, labelpad=2, parse_math=False)

@@ -70,12 +70,14 @@ def _convert(converter: Any, args: argparse.Namespace) -> None:
     )
     arguments = {name: value for name, value in vars(args).items() if name not in PLACES}
     dataset = write_raw_dataset(findings, target, options, converter=args.dataset, arguments=arguments)
-    _report(dataset, findings, target, args.dataset_id)
+    _report(dataset, findings, target, args.dataset_id, random_splits=args.random_splits)
 
 
-def _report(dataset: Any, findings: Any, target: Path, dataset_id: int) -> None:
+def _report(dataset: Any, findings: Any, target: Path, dataset_id: int, *, random_splits: bool) -> None:
     """Print what was made, what was tolerated, and what comes next."""
     from nnunetv2.paths import nnUNet_preprocessed
+
+    from nnunet_taichi.dataset_conversion.splits import FOLDS
 
     count = f"{len(dataset.training)} cases" + (f" and {len(dataset.test)} for testing" if dataset.test else "")
     print(f"{count} in {target}")
@@ -90,7 +92,11 @@ def _report(dataset: Any, findings: Any, target: Path, dataset_id: int) -> None:
     if nnUNet_preprocessed.is_set() and (outdated := Path(nnUNet_preprocessed) / target.name).exists():
         print(f"First delete {outdated}: it was preprocessed from an earlier copy.")
     if findings.folds and dataset.folds:
-        print(f"Folds: {len(findings.folds)}, the data set's own partition; train -f 0, no other")
+        print("Folds: 1, the data set's own partition; train -f 0, no other")
+    elif 0 < len(dataset.folds) < FOLDS:
+        print(f"Folds: {len(dataset.folds)}, for there are no more groups; train no other (nnU-Net would make it up)")
+    elif not dataset.folds and not random_splits:
+        print("Folds: none, for twins or patients join all images; nnU-Net would divide them at random")
     print(f"Next: nnUNetv2_plan_and_preprocess -d {dataset_id} -c 2d --verify_dataset_integrity")
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from nnunet_taichi.dataset_conversion.exclusion import shipped_lists
 
+LONGEST_EDGE = 16384
+
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the folder to convert."""
@@ -29,7 +31,7 @@ def add_target(parser: argparse.ArgumentParser, default_name: str | None) -> Non
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add how cases are written and split."""
     parser.add_argument(
-        "--resize", type=positive, metavar="PX", help="stretch to PX x PX pixels (default: each keeps its size)"
+        "--resize", type=_edge, metavar="PX", help="stretch to PX x PX pixels (default: each keeps its size)"
     )
     parser.add_argument("--fit-masks", action="store_true", help="resize masks that have another size than their image")
     parser.add_argument(
@@ -71,6 +73,13 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
     return int(text)
+
+
+def _edge(text: str) -> int:
+    edge = positive(text)
+    if edge > LONGEST_EDGE:
+        raise argparse.ArgumentTypeError(f"expected at most {LONGEST_EDGE} pixels, got {text!r}")
+    return edge
 
 
 def _name(text: str) -> str:

@@ -37,9 +37,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", dest="output", type=Path, metavar="OUT", help="where to write (./audit_NAME)")
     parser.add_argument(
-        "--threshold", type=float, default=THRESHOLD, metavar="R", help="least correlation of near twins (%(default)s)"
+        "--threshold",
+        type=_correlation,
+        default=THRESHOLD,
+        metavar="R",
+        help="least correlation of near twins (%(default)s)",
     )
     add_processes(parser)
+
+
+def _correlation(text: str) -> float:
+    try:
+        correlation = float(text)
+    except ValueError:
+        correlation = 0.0
+    if not 0 < correlation <= 1:
+        raise argparse.ArgumentTypeError(f"expected a correlation above 0 and up to 1, got {text!r}")
+    return correlation
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         SourceNotFoundError,
         WorkerDiedError,
     )
+    from nnunet_taichi.dataset_conversion.target import explained
 
     try:
         folder = _find_folder(args.source)
@@ -60,10 +75,11 @@ def run(args: argparse.Namespace) -> int:
         audit = _compare(images, args.threshold, args.num_processes)
         print("\n".join(describe(audit, folder)))
         output = args.output or Path(f"audit_{folder.resolve().name}")
-        output.mkdir(parents=True, exist_ok=True)
-        print(f"Wrote {write_csv(audit, output / 'twins.csv')}")
-        for path in write_sheets(audit, output):
-            print(f"Wrote {path}")
+        with explained(output):
+            output.mkdir(parents=True, exist_ok=True)
+            print(f"Wrote {write_csv(audit, output / 'twins.csv')}")
+            for path in write_sheets(audit, output):
+                print(f"Wrote {path}")
     except (ConversionError, BadFilesError, WorkerDiedError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -94,12 +110,13 @@ def _list_dataset(folder: Path) -> list[Image]:
     """List the images of a raw data set, training first; classes are known of what we converted."""
     from nnunet_taichi.dataset_conversion import provenance
     from nnunet_taichi.dataset_conversion.layout import pictures
+    from nnunet_taichi.dataset_conversion.pairing import ENDING
 
     cases = provenance.read(folder).get("cases", {})
     found = []
     for subfolder in ("imagesTr", "imagesTs"):
         for path in pictures(folder / subfolder) if (folder / subfolder).is_dir() else []:
-            name, _, channel = path.name.partition(".")[0].rpartition("_")
+            name, _, channel = ENDING.sub("", path.name).rpartition("_")
             if channel == "0000":
                 found.append(Image(name, path, cases.get(name, {}).get("class", "")))
     return found

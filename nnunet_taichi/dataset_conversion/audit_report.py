@@ -15,9 +15,11 @@ from nnunet_taichi.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.dataset_conversion import splits
 from nnunet_taichi.dataset_conversion.audit import Image
 from nnunet_taichi.dataset_conversion.duplicates import Twin, group
+from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.images import read_any
 
 COLUMNS, ROWS = 8, 6  # pairs a row, and rows of pairs a sheet
+SHEETS = 10  # a film has thousands of pairs; its weakest are drawn
 EDGE = 160  # pixels of a picture on a sheet
 
 
@@ -38,7 +40,11 @@ class Audit:
     @cached_property
     def twins(self) -> list[Twin]:
         """The pairs that count."""
-        return [pair for pair in self.pairs if pair.kind != "near" or pair.correlation >= self.threshold]
+        return [pair for pair in self.pairs if self.counts(pair)]
+
+    def counts(self, pair: Twin) -> bool:
+        """Tell whether a pair is one of twins, or nearly."""
+        return pair.kind != "near" or pair.correlation >= self.threshold
 
     @cached_property
     def groups(self) -> dict[str, int]:
@@ -87,7 +93,11 @@ def _describe_leaks(audit: Audit, folder: Path) -> Iterator[str]:
     if len(names) >= splits.FOLDS:
         yield _describe_folds("nnU-Net's random five folds", audit, generate_crossval_split(names))
     if path.is_file():
-        yield _describe_folds(path.name, audit, json.loads(path.read_text(encoding="utf-8")))
+        try:
+            yield _describe_folds(path.name, audit, json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, LookupError, TypeError, AttributeError, ZeroDivisionError) as error:
+            cause = f"does not fit the images ({type(error).__name__}: {error}); convert the data set anew"
+            raise ConversionError(path, cause) from error
 
 
 def _describe_folds(title: str, audit: Audit, folds: Sequence[splits.Fold]) -> str:
@@ -111,13 +121,13 @@ def write_csv(audit: Audit, path: Path) -> Path:
 
 def write_sheets(audit: Audit, folder: Path) -> Iterator[Path]:
     """Draw all pairs, the most doubtful first, one picture above the other; first those just below the threshold."""
-    doubtful = sorted((pair for pair in audit.pairs if pair not in audit.twins), key=lambda pair: pair.correlation)
+    doubtful = sorted((pair for pair in audit.pairs if not audit.counts(pair)), key=lambda pair: pair.correlation)
     doubtful = doubtful[-COLUMNS:]
     blocks = [Block(f"Just below {audit.threshold}: not counted as twins", *_draw(audit, doubtful))] if doubtful else []
     for stale in folder.glob("twins_*.png"):
         stale.unlink()
     twins = sorted(audit.twins, key=lambda twin: (twin.kind != "near", twin.correlation))
-    for start in range(0, len(twins), COLUMNS):
+    for start in range(0, min(len(twins), SHEETS * ROWS * COLUMNS), COLUMNS):
         pairs = twins[start : start + COLUMNS]
         blocks.append(Block(f"Twins {start + 1} to {start + len(pairs)} of {len(twins)}", *_draw(audit, pairs)))
     for page, start in enumerate(range(0, len(blocks), ROWS), 1):
@@ -138,7 +148,7 @@ def _draw(audit: Audit, pairs: Sequence[Twin]) -> tuple[list[str], dict[str, lis
 def _title(audit: Audit, pair: Twin) -> str:
     """Title a pair with its group's number, as printed, if it counts."""
     likeness = f"{pair.correlation:.2f}" if pair.kind == "near" else pair.kind
-    return f"{audit.numbers[audit.images[pair.first].name]}: {likeness}" if pair in audit.twins else likeness
+    return f"{audit.numbers[audit.images[pair.first].name]}: {likeness}" if audit.counts(pair) else likeness
 
 
 def _panel(image: Image) -> Panel:

@@ -97,6 +97,10 @@ class Case:
         """
         shape = (size, size)
         label = None if loaded.label is None else _fit(loaded.label, shape)
+        if loaded.label is not None and loaded.label.any() and not np.any(label):
+            raise BadFilesError(
+                [MaskValueError(self.masks[0], f"shows nothing at {size} x {size} pixels; resize less")]
+            )
         return self._check(loaded._replace(image=resize(loaded.image, shape, is_label=False), label=label))
 
     def _unite(self, image: Pixels, masks: list[Picture]) -> Pixels | None:

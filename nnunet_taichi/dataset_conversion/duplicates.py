@@ -82,7 +82,8 @@ def find_twins(
     if len(files) < 2:
         return []
     near = _correlate(_structure(np.stack(thumbnails).astype(np.float32)), threshold)
-    pairs = near.keys() | _equal_pairs(files) | _equal_pairs(pixels)
+    files = [file + content for file, content in zip(files, pixels, strict=True)]  # a header may have its pixels apart
+    pairs = near.keys() | _equal_pairs(pixels)
     return [Twin(*pair, _kind(*pair, files, pixels), near.get(pair, 1.0)) for pair in sorted(pairs)]
 
 

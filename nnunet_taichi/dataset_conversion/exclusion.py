@@ -1,9 +1,13 @@
 """Lists of images to leave out."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
+from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.errors import ConversionError, MissingFileError
 from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 
@@ -21,25 +25,20 @@ def exclude(findings: Findings, name: str) -> Findings:
     Args:
         findings: What was found.
         name: A text file, or the name of a shipped list. One entry a line: a case's identifier, or its image's file
-            name or path below the source; case does not matter, and # begins a comment.
+            name or path below the source; case does not matter, and # after a space begins a comment.
 
     Raises:
         MissingFileError: There is no such list.
-        ConversionError: The list names no case at all.
+        ConversionError: The list cannot be read, names no case at all, or one entry names several.
     """
     path = _find(name)
-    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
-    entries = {line.lower(): line for line in lines if line}
-    spellings = {
-        case.identifier: {case.identifier, case.image.name, case.image.stem, findings.name(case.image)}
-        for case in findings.cases
-    }
-    named = {
-        identifier: entries.keys() & {spelling.lower() for spelling in spelled}
-        for identifier, spelled in spellings.items()
-    }
+    entries = _read(path)
+    named = {case.identifier: entries.keys() & _spellings(findings, case) for case in findings.cases}
     if not any(named.values()):
-        raise ConversionError(path, f"names none of the {len(spellings)} cases; give file names such as those of SRC")
+        raise ConversionError(path, f"names none of the {len(named)} cases; give file names such as those of SRC")
+    counts = Counter(entry for found in named.values() for entry in found)
+    if several := [entries[entry] for entry, count in counts.items() if count > 1]:
+        raise ConversionError(path, f"{several[0]} may be several images; give their paths below the source")
     kept = [case for case in findings.cases if not named[case.identifier]]
     left_out = [f"{findings.name(case.image)} (listed)" for case in findings.cases if named[case.identifier]]
     idle = sorted(entries.keys() - set().union(*named.values()))
@@ -54,11 +53,34 @@ def exclude(findings: Findings, name: str) -> Findings:
     )
 
 
+def _read(path: Path) -> dict[str, str]:
+    """Map the key of each entry to the entry."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConversionError(path, f"cannot be read ({error}); save it in UTF-8") from error
+    lines = (re.split(r"(?:^|\s)#", line)[0].strip() for line in text.splitlines())  # a name may hold a #
+    return {_key(line): line for line in lines if line}
+
+
+def _spellings(findings: Findings, case: Case) -> set[str]:
+    """Give the keys by which an entry may name a case."""
+    name = findings.name(case.image)
+    below = [name.removeprefix(prefix) for prefix in findings.roots if name.startswith(prefix)]
+    return {_key(text) for text in (case.identifier, case.image.name, case.image.stem, name, *below)}
+
+
+def _key(text: str) -> str:
+    """Spell a name alike whatever the system that wrote it."""
+    return normalize("NFC", text).replace("\\", "/").lower()
+
+
 def _restrict(folds: Sequence[Fold] | None, kept: set[str]) -> list[Fold] | None:
-    """Take from a data set's own folds what is left out."""
+    """Take from a data set's own folds what is left out; a fold without training or validation is none."""
     if folds is None:
         return None
-    return [{part: [name for name in names if name in kept] for part, names in fold.items()} for fold in folds]
+    restricted = [{part: [name for name in names if name in kept] for part, names in fold.items()} for fold in folds]
+    return restricted if all(names for fold in restricted for names in fold.values()) else None
 
 
 def _find(name: str) -> Path:

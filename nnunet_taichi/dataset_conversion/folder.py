@@ -1,6 +1,7 @@
 """A user's own images and masks, of any format that Pillow or SimpleITK reads, paired by their names."""
 
 import argparse
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -28,13 +29,12 @@ from nnunet_taichi.dataset_conversion.tables import image_key, read_table
 
 SUMMARY = "your own images and masks, of any format that Pillow or SimpleITK reads"
 DEFAULT_NAME = None
+MANY_CLASSES = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the two folders, and what is to be made of them."""
-    parser.add_argument(
-        "--images", type=Path, required=True, metavar="DIR", help="the images; a first subfolder is their class"
-    )
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the images")
     parser.add_argument(
         "--masks",
         type=Path,
@@ -64,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV (UTF-8; commas, semicolons or tabs) or xlsx with columns such as image, class and patient",
     )
+    parser.add_argument(
+        "--subfolders", choices=("class", "patient"), help="what the first subfolders of --images are (default: class)"
+    )
     parser.add_argument("--rgb", action="store_true", help="keep the colours, in three channels")
     parser.add_argument("--allow-empty", action="store_true", help="take images without a mask, and empty masks")
     arguments.add_test_fraction(parser)
@@ -84,7 +87,7 @@ def find_cases(args: argparse.Namespace) -> Findings:
     """
     labels, codes = parse_labels(args.labels or ["lesion=1"])
     regions, order = parse_regions(args.regions, labels) if args.regions else (labels, None)
-    roots = args.images.resolve(), args.masks.resolve()
+    roots = Path(os.path.realpath(args.images)), Path(os.path.realpath(args.masks))
     images, masks = find_pictures(*roots)
     pairs, orphans = pair(images, masks)
     if not pairs:
@@ -102,6 +105,7 @@ def find_cases(args: argparse.Namespace) -> Findings:
     cases = [_fill(template, image, pairs.get(image.key, ()), allow_empty=args.allow_empty) for image in images]
     if all(image.name.endswith(CHANNEL) for image in images):  # else it is a counter
         cases = [replace(case, identifier=case.identifier.removesuffix(CHANNEL)) for case in cases]
+    cases = _read_subfolders(cases, args.subfolders)
     cases, notes = _look_up(cases, images, args.table) if args.table else (cases, [])
     cases += [
         _faulty(MissingFileError(path, "there is no image for this mask; add it to --images, or remove the mask"))
@@ -134,6 +138,18 @@ def _fill(template: Case, image: File, masks: Sequence[File], *, allow_empty: bo
         has_lesion=template.has_lesion if masks else False,
         stratum=folder if slash else "",
     )
+
+
+def _read_subfolders(cases: Sequence[Case], meaning: str | None) -> list[Case]:
+    """Take first subfolders for patients, which no fold divides, if they are; many of them are hardly classes."""
+    names = {case.stratum for case in cases if case.stratum}
+    if meaning is None and len(names) > MANY_CLASSES:
+        raise ValueError(
+            f"--images: expected a few classes, found {len(names)} subfolders; say --subfolders patient or class"
+        )
+    if meaning != "patient":
+        return list(cases)
+    return [replace(case, stratum="", group=case.stratum) for case in cases]
 
 
 def _faulty(error: ConversionError) -> Case:
@@ -180,7 +196,7 @@ def _look_up(cases: Sequence[Case], images: Sequence[File], table: Path) -> tupl
         raise TableError(table, f"{named[0][0]} may be several images; write {' or '.join(doubled)} instead")
     lacking = [image.name for image, key in zip(images, keys, strict=True) if not key]
     found = [
-        replace(case, stratum=rows[key].stratum or case.stratum, group=rows[key].group) if key else case
+        replace(case, stratum=rows[key].stratum or case.stratum, group=rows[key].group or case.group) if key else case
         for case, key in zip(cases, keys, strict=True)
     ]
     return found, [f"the table lacks {len(lacking)} images: {', '.join(lacking)}"] if lacking else []

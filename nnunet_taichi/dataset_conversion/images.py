@@ -3,6 +3,7 @@
 import gzip
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,6 +76,15 @@ def read_values(path: Path) -> Pixels:
     return _read(path, _decode_any)
 
 
+def read_opaque(path: Path) -> Pixels:
+    """Read as `read_values` does, but refuse a picture that hides or shows something by its transparency."""
+    values = read_values(path)
+    with suppress(UnidentifiedImageError), Image.open(path) as image:
+        if image.has_transparency_data and np.ptp(np.asarray(image.convert("RGBA"))[..., 3]):
+            raise UnreadableFileError(path, "is transparent in parts; flatten it onto black")
+    return values
+
+
 def resize(pixels: Pixels, size: tuple[int, int], *, is_label: bool) -> Pixels:
     """Resize to (height, width): images bilinear and antialiased, labels to the nearest neighbour."""
     method = Image.Resampling.NEAREST if is_label else Image.Resampling.BILINEAR  # Pillow antialiases when it shrinks
@@ -93,6 +103,8 @@ def _read(path: Path, decode: Callable[[Path], Pixels]) -> Pixels:
         return decode(path)
     except ConversionError:
         raise
+    except PermissionError:
+        raise UnreadableFileError(path, "may not be read; ask for the right to read it") from None
     except FileNotFoundError:
         raise MissingFileError(path, "there is no such file") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more

@@ -1,9 +1,10 @@
 """Finding a data set's folders and files, however a copy spells them."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError
+from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError, UnexpectedFileError
 
 NO_PICTURES = (
     *(".csv", ".db", ".doc", ".docx", ".htm", ".html", ".ini", ".json", ".log", ".mat", ".md", ".pdf", ".py", ".raw"),
@@ -13,7 +14,10 @@ NO_PICTURES = (
 
 def subfolders(folder: Path) -> dict[str, Path]:
     """Map the lower-case name of each subfolder to its path."""
-    return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+    try:
+        return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+    except PermissionError:  # a system's own folder beside the data set
+        return {}
 
 
 def find_root(source: Path, wanted: Sequence[str], dataset: str) -> Path:
@@ -44,7 +48,7 @@ def files(folder: Path, endings: Sequence[str]) -> list[Path]:
 
 def pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
     """List what may be a picture, in order: no hidden files, and none whose ending says that it is something else."""
-    paths = sorted(folder.rglob("*") if recursive else folder.iterdir())
+    paths = sorted(path for place in (walk(folder) if recursive else [folder]) for path in place.iterdir())
     return [
         path
         for path in paths
@@ -54,6 +58,25 @@ def pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
     ]
 
 
+def walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Yield a folder and all below it, in order, hidden ones left out. Parts may be links, but not in a circle.
+
+    Raises:
+        PermissionError: A folder may not be read; what it holds must not be passed over in silence.
+    """
+    place = os.path.realpath(folder)
+    if place in above or (above and folder.name.startswith(".")):
+        return
+    yield folder
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from walk(path, (*above, place))
+
+
 def _is_file(path: Path) -> bool:
     """Tell whether a file is there, or ought to be: a link that leads nowhere must not be passed over in silence."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        raise UnexpectedFileError(path.parent / ascii(path.name), "is not named in UTF-8; rename it") from None
     return path.is_file() or (path.is_symlink() and not path.exists())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from nnunet_taichi.dataset_conversion.errors import MaskValueError
-from nnunet_taichi.dataset_conversion.images import Picture, Pixels, read_values
+from nnunet_taichi.dataset_conversion.images import Picture, Pixels, read_opaque
 
 Codes = Mapping[int, int]
 COLOUR = 1 << 24  # a code above this is a colour, below it a grey value
@@ -26,7 +26,7 @@ def read_binary_mask(path: Path) -> Picture:
         UnreadableFileError: The file is torn or is no single picture.
         MaskValueError: The mask has more than one brightness beside black.
     """
-    values = read_values(path)
+    values = read_opaque(path)
     brightness = values.max(axis=-1) if values.ndim == 3 else values  # (H, W)
     levels = np.unique(brightness[brightness != 0])
     if levels.size > 1:
@@ -53,7 +53,7 @@ def read_coded_mask(path: Path, *, codes: Codes) -> Picture:
         UnreadableFileError: The file is torn or is no single picture.
         MaskValueError: The mask has a value that stands for nothing.
     """
-    values = _to_codes(path, read_values(path))
+    values = _to_codes(path, read_opaque(path))
     found, places = np.unique(values, return_inverse=True)
     unknown = [code for code in found if code not in codes]
     if unknown:

@@ -28,6 +28,7 @@ from nnunet_taichi.dataset_conversion.errors import (
 )
 from nnunet_taichi.dataset_conversion.images import Pixels, read_any, resize, write_png
 from nnunet_taichi.dataset_conversion.layout import pictures
+from nnunet_taichi.dataset_conversion.pairing import ENDING as ANY_ENDING
 from nnunet_taichi.dataset_conversion.pairing import SUFFIX
 from nnunet_taichi.dataset_conversion.parallel import map_in_processes
 from nnunet_taichi.dataset_conversion.target import appear_complete, check_apart, check_free
@@ -99,16 +100,19 @@ def find_fit(dataset_id: int) -> Fit:
     path = _find_dataset_json(dataset_id)
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConversionError(path, f"is no JSON ({error}); convert the data set anew") from None
-    channels, ending = len(description.get("channel_names", ())), description.get("file_ending")
+        channels, size = len(description["channel_names"]), description.get("resize")
+        if not isinstance(size, int | None):
+            raise TypeError(f'"resize" is {size!r}')
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ConversionError(path, f"is none of ours ({error}); convert the data set anew") from None
+    ending = description.get("file_ending")
     if channels not in (1, 3) or ending != ".png":
         cause = f"expected images of 1 or 3 channels in .png files, found {channels} in {ending} files"
         raise ConversionError(path, f"{cause}; make new images in the way in which the data set's own were made")
     if channels > 1 and any((path.parent / "imagesTr").glob("*_0001.png")):
         cause = "expected RGB in one file, found a file for each channel in imagesTr"
         raise ConversionError(path.parent, f"{cause}; make new images in the same way")
-    return Fit(channels, description.get("resize"), is_size_known="resize" in description)
+    return Fit(channels, size, is_size_known="resize" in description)
 
 
 def _find_dataset_json(dataset_id: int) -> Path:
@@ -152,7 +156,7 @@ def _find_images(source: Path) -> tuple[list[Path], list[Path]]:
 
 def _name(path: Path) -> str:
     """Name an image as the host wants it, with nothing that a shell or another system would not take."""
-    stem = unicodedata.normalize("NFC", path.stem)
+    stem = unicodedata.normalize("NFC", ANY_ENDING.sub("", path.name))
     return re.sub(r"[^\w.-]", "_", stem.removesuffix("_0000") or stem) + ENDING
 
 

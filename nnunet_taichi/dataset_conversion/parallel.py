@@ -13,6 +13,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from nnunet_taichi.dataset_conversion.errors import WorkerDiedError
+from nnunet_taichi.dataset_conversion.interrupts import uninterrupted
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,14 +39,17 @@ def map_in_processes(
         return
     pool = ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn"), initializer=_prepare_worker)
     try:
-        yield from progress(pool.map(function, items, chunksize=4))
+        with uninterrupted():  # a worker that is just starting would print a traceback
+            results = pool.map(function, items, chunksize=4)
+        yield from progress(results)
     except BrokenProcessPool:
         cause = (
             "a worker process died: it was killed, or there is too little memory; try fewer processes, such as -np 1"
         )
         raise WorkerDiedError(cause) from None
     finally:
-        pool.shutdown(cancel_futures=True)
+        with uninterrupted():  # a second Ctrl-C would leave both sides waiting
+            pool.shutdown(cancel_futures=True)
 
 
 def _prepare_worker() -> None:

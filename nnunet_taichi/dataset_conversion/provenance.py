@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_taichi import __version__
+from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.findings import Findings
 
 FILE_NAME = "conversion.json"
@@ -71,4 +72,7 @@ def write_json(path: Path, content: Any) -> None:
 def read(dataset: Path) -> dict[str, Any]:
     """Read a data set's conversion.json; empty for a data set that we did not convert."""
     path = dataset / FILE_NAME
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError) as error:
+        raise ConversionError(path, f"is none of ours ({error}); convert the data set anew") from error

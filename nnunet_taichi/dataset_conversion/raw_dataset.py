@@ -172,6 +172,8 @@ def _partition(findings: Findings, written: Sequence[Written], twins: Sequence[T
     test = {index for index, case in enumerate(cases) if case.is_test}
     test = test or splits.set_aside(options.test_fraction, strata, groups)
     training = [index for index in range(len(cases)) if index not in test]
+    if not training:
+        raise ValueError("no case is left for training; exclude less, or set a smaller share aside")
     folds: Sequence[Fold] = ()
     if not options.random_splits:
         folds = findings.folds or splits.five_folds(

@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from nnunet_taichi.dataset_conversion.errors import (
 )
 from nnunet_taichi.dataset_conversion.findings import Description, Findings, Fold
 from nnunet_taichi.dataset_conversion.images import Picture, read_rgb, read_values
-from nnunet_taichi.dataset_conversion.layout import files
+from nnunet_taichi.dataset_conversion.layout import files, walk
 from nnunet_taichi.dataset_conversion.masks import read_coded_mask
 from nnunet_taichi.dataset_conversion.tables import find_table
 
@@ -125,24 +125,13 @@ def _find_folders(source: Path) -> Folders:
     if not source.is_dir():
         raise SourceNotFoundError(source, "is not a folder; give the one that holds the parts of REFUGE")
     folders: Folders = {"images": [], "masks": [], "others": []}
-    for folder in _walk(source):
+    for folder in walk(source):
         if files(folder, ENDINGS):
             # Training400/Training400 is Training400
             path = "/".join(name for name, _ in groupby(part.lower() for part in folder.relative_to(source).parts))
             kinds = (kind for kind, pattern in FOLDERS.items() if re.fullmatch(rf"(.*/)?({pattern})", path))
             folders[next(kinds, "others")].append(folder)
     return folders
-
-
-def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """Yield a folder and all below it, in order, hidden ones left out. Parts may be links, but not in a circle."""
-    place = folder.resolve()
-    if place in above or (above and folder.name.startswith(".")):
-        return
-    yield folder
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            yield from _walk(path, (*above, place))
 
 
 def _find_pictures(source: Path, folders: Folders) -> tuple[dict[str, Path], dict[str, Path]]:

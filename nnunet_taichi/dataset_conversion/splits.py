@@ -21,7 +21,7 @@ def group_cases(cases: Sequence[Case], twins: Iterable[tuple[int, int]]) -> list
     patients = defaultdict(list)
     for index, case in enumerate(cases):
         if case.group:
-            patients[case.group].append(index)
+            patients[case.group.casefold()].append(index)
     return group(len(cases), [*twins, *((members[0], other) for members in patients.values() for other in members[1:])])
 
 
@@ -45,18 +45,19 @@ def set_aside(fraction: float, strata: Sequence[str], groups: Sequence[int]) -> 
 
 
 def five_folds(identifiers: Sequence[str], strata: Sequence[str], groups: Sequence[int]) -> list[Fold]:
-    """Split cases into five folds, stratified by class, no group divided.
+    """Split cases into five folds, or one a group if there are fewer, stratified by class, no group divided.
 
     Returns:
-        The folds, cases in sorted order; none if there are fewer than five groups.
+        The folds, cases in sorted order; none if all cases are of one group.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # slow to import
 
-    if len(set(groups)) < FOLDS:
+    count = min(FOLDS, len(set(groups)))
+    if count < 2:
         return []
-    if max(Counter(strata).values()) < FOLDS:  # too few of any class to balance
+    if max(Counter(strata).values()) < count:  # too few of any class to balance
         strata = [""] * len(identifiers)
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=SEED)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")
         parts = list(splitter.split(identifiers, strata, groups))

@@ -1,6 +1,7 @@
 """Where a data set goes, and how it gets there: complete or not at all."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from nnunetv2.paths import nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
 from nnunet_taichi.dataset_conversion.errors import NotWrittenError, TargetExistsError
+from nnunet_taichi.dataset_conversion.interrupts import uninterrupted
 
 
 def find_target(dataset_id: int, name: str, *, overwrite: bool = False) -> Path:
@@ -34,6 +36,8 @@ def find_target(dataset_id: int, name: str, *, overwrite: bool = False) -> Path:
 
 def check_free(target: Path, *, overwrite: bool) -> None:
     """Refuse a target that is there already and may not be replaced."""
+    if target.is_symlink():
+        raise TargetExistsError(target, "is a link, and what it leads to would be left behind; write to another place")
     if target.exists() and not overwrite:
         raise TargetExistsError(target, "exists already; --overwrite replaces it")
 
@@ -41,7 +45,7 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 def check_apart(target: Path, sources: Iterable[Path]) -> None:
     """Refuse a target that holds, or is, a source: replacing it would destroy what is being read."""
     for source in sources:
-        if source.resolve().is_relative_to(target.resolve()):
+        if Path(os.path.realpath(source)).is_relative_to(os.path.realpath(target)):
             raise TargetExistsError(target, f"holds the source {source}; write to another place")
 
 
@@ -60,15 +64,19 @@ def appear_complete(target: Path) -> Iterator[Path]:
     workspace = target.with_name(f".{target.name}.part")
     new, old = workspace / "new", workspace / "old"
     lock = FileLock(workspace / "lock", timeout=0)  # the system releases it even when the process is killed
-    with _explained(target):
+    with explained(target):
         try:
             workspace.mkdir(parents=True, exist_ok=True)
             lock.acquire()
-            _put_back(target, old)
+            if _put_back(target, old):
+                cause = "was being replaced when a conversion was killed, and is back now; --overwrite replaces it"
+                raise TargetExistsError(target, cause)
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir()
             yield new
-            _replace(target, new, old)
+            with uninterrupted():
+                _replace(target, new, old)
+                shutil.rmtree(workspace, ignore_errors=True)
         except Timeout:
             raise TargetExistsError(target, "is being written by another process; wait for it, or end it") from None
         finally:
@@ -83,18 +91,20 @@ def _replace(target: Path, new: Path, old: Path) -> None:
         if target.exists():
             target.rename(old)
         new.rename(target)
-    except BaseException:  # Ctrl-C too
+    except OSError:
         _put_back(target, old)
         raise
 
 
-def _put_back(target: Path, old: Path) -> None:
-    if old.exists() and not target.exists():
+def _put_back(target: Path, old: Path) -> bool:
+    """Bring back a target that was moved away and has no successor."""
+    if is_missing := old.exists() and not target.exists():
         old.rename(target)
+    return is_missing
 
 
 @contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def explained(target: Path) -> Iterator[None]:
     """Say of a full disk or a forbidden folder which it is, and what helps."""
     try:
         yield

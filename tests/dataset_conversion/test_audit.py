@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pictures import save
 from PIL import Image
-from scans import write_busi
+from scans import scan, write_busi
 
 from nnunet_taichi.cli import main
 
@@ -66,7 +67,7 @@ def test_a_data_set_and_its_folds(source: Path, raw: Path, tmp_path: Path, capsy
 
 
 def test_a_higher_threshold_finds_less(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert audit(source, tmp_path / "out", "--threshold", "1.01") == 0
+    assert audit(source, tmp_path / "out", "--threshold", "1") == 0
     assert "Pairs: 1 same file, 0 same pixels, 0 near" in capsys.readouterr().out
 
 
@@ -80,6 +81,23 @@ def test_images_without_twins(tmp_path: Path, capsys: pytest.CaptureFixture) -> 
 def test_names_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert audit("Dataset101_BUSI", tmp_path / "out") == 1
     assert "error: Dataset101_BUSI: is no folder, and no data set in nnUNet_raw" in capsys.readouterr().err
+
+
+def test_ids_with_dots(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = raw / "Dataset007_Own"
+    for number in range(3):
+        save(folder / "imagesTr" / f"1.2.{number}_0000.png", scan(number))
+    assert audit("7", tmp_path / "out") == 0
+    assert "0 of 3 images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["[", "[]", '[{"train": [], "val": ["absent"]}]', "{}"])
+def test_names_folds_that_do_not_fit(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture, content: str) -> None:
+    for number in range(3):
+        save(raw / "Dataset007_Own" / "imagesTr" / f"{number}_0000.png", scan(number))
+    (raw / "Dataset007_Own" / "splits_final.json").write_text(content)
+    assert audit("7", tmp_path / "out") == 1
+    assert "splits_final.json: does not fit the images" in capsys.readouterr().err
 
 
 def test_names_a_torn_picture(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

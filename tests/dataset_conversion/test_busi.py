@@ -20,7 +20,7 @@ def convert(source: Path, *arguments: str) -> int:
 
 def assert_golden(folder: Path, pictures: dict[str, np.ndarray]) -> None:
     """Compare the whole tree: names, modes and pixels."""
-    assert read_tree(folder).keys() == {"dataset.json", "conversion.json", *pictures}
+    assert read_tree(folder).keys() == {"dataset.json", "conversion.json", "splits_final.json", *pictures}
     for name, expected in pictures.items():
         picture = Image.open(folder / name)
         assert picture.mode == "L", name
@@ -113,7 +113,7 @@ def test_resize_must_not_lose_a_lesion(busi: Path, raw: Path, capsys: pytest.Cap
         save(path, 255 * (np.arange(64 * 64) == 0).reshape(64, 64))
     assert convert(busi) == 0
     assert convert(busi, "--resize", "4", "--overwrite") == 1
-    assert "benign (1)_mask.png: at 4 x 4 pixels, expected something marked, found nothing" in capsys.readouterr().err
+    assert "benign (1)_mask.png: shows nothing at 4 x 4 pixels; resize less" in capsys.readouterr().err
 
 
 def truncate(path: Path) -> None:

@@ -74,7 +74,7 @@ def test_refuses_an_existing_target_unless_told_to_overwrite(
     assert convert(busi, "--overwrite") == 0
     assert not old.exists()
     assert [path.name for path in raw.iterdir()] == ["Dataset101_BUSI"]
-    assert len(read_tree(raw)) == 10
+    assert len(read_tree(raw)) == 11
 
 
 def test_warns_of_outdated_preprocessed_data(busi: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

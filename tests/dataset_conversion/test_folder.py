@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from pictures import HEIGHT, WIDTH, blob, read_tree
 from PIL import Image
+from scans import scan
 
 from nnunet_taichi.cli import main
 from nnunet_taichi.dataset_conversion import folder
@@ -552,7 +553,55 @@ def test_all_is_written_or_nothing(tree: list[Pair], damage: str | None, masks_n
         target = raw / "Dataset007_Own"
         files = {f"imagesTr/{NAMES[pair.name]}_0000.png" for pair in tree}
         files |= {f"labelsTr/{NAMES[pair.name]}.png" for pair in tree}
-        assert read_tree(target).keys() == {"dataset.json", "conversion.json", *files}
+        assert read_tree(target).keys() - {"splits_final.json"} == {"dataset.json", "conversion.json", *files}
         for pair in tree:
             assert_picture(target / "imagesTr" / f"{NAMES[pair.name]}_0000.png", pair.image, "L")
             assert_picture(target / "labelsTr" / f"{NAMES[pair.name]}.png", pair.label, "L")
+
+
+@pytest.fixture
+def patients(tmp_path: Path) -> Path:
+    """Write two scans each of twelve patients, in folders of their own."""
+    for patient in range(12):
+        for number in range(2):
+            write(tmp_path / "images" / f"p{patient}" / f"{number}.png", scan(2 * patient + number))
+            lesion = np.pad(np.full((10, 10), 255, np.uint8), ((30, 24), (40, 22)))
+            write(tmp_path / "masks" / f"p{patient}" / f"{number}.png", lesion)
+    return tmp_path
+
+
+def test_many_subfolders_are_hardly_classes(patients: Path, raw: Path, capsys: pytest.CaptureFixture) -> None:
+    assert convert(patients) == 1
+    assert "found 12 subfolders; say --subfolders patient or class" in capsys.readouterr().err
+    assert list(raw.iterdir()) == []
+
+
+def test_subfolders_may_be_patients(patients: Path, raw: Path, capsys: pytest.CaptureFixture) -> None:
+    assert convert(patients, "--subfolders", "patient") == 0
+    assert "Patients: 12; no fold divides one" in capsys.readouterr().out
+    folds = json.loads((raw / "Dataset007_Own" / "splits_final.json").read_text())
+    assert len(folds) == 5
+    for fold in folds:
+        assert not {name.split("_")[0] for name in fold["train"]} & {name.split("_")[0] for name in fold["val"]}
+
+
+def test_exclusion_of_a_name_in_several_folders(patients: Path, raw: Path, capsys: pytest.CaptureFixture) -> None:
+    (patients / "list.txt").write_text("0.png")
+    arguments = ("--subfolders", "class", "--exclude", str(patients / "list.txt"))
+    assert convert(patients, *arguments) == 1
+    assert "0.png may be several images; give their paths below the source" in capsys.readouterr().err
+    (patients / "list.txt").write_text("p3/0.png")
+    assert convert(patients, *arguments) == 0
+    record = json.loads((raw / "Dataset007_Own" / "conversion.json").read_text())
+    assert record["left_out"] == ["images/p3/0.png (listed)"]
+
+
+def test_linked_folders_are_followed_and_circles_are_not(own: Path, raw: Path) -> None:
+    more = own / "disk two"
+    for kind in ("images", "masks"):
+        (more / kind).mkdir(parents=True)
+        shutil.copy(next((own / kind / "benign").glob("1*")), more / kind / "linked.png")
+        (own / kind / "more").symlink_to(more / kind)
+        (more / kind / "circle").symlink_to(own / kind)
+    found = find(own)
+    assert [case.identifier for case in found.cases if "linked" in case.identifier] == ["more_linked"]

@@ -1,5 +1,7 @@
 """Masks of every kind as labels."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +47,17 @@ def test_binary_mask_takes_every_colour_of_one_brightness_for_lesion(tmp_path: P
     np.testing.assert_array_equal(read_binary_mask(tmp_path / "a.png").pixels, [[0, 1, 1, 1]])
 
 
-def test_binary_mask_does_not_look_at_alpha(tmp_path: Path) -> None:
-    write(tmp_path / "a.png", np.array([[[0, 0, 0, 255], [9, 9, 9, 0]]], np.uint8))
+def test_constant_alpha_is_not_looked_at(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", np.array([[[0, 0, 0, 7], [9, 9, 9, 7]]], np.uint8))
     np.testing.assert_array_equal(read_binary_mask(tmp_path / "a.png").pixels, [[0, 1]])
+
+
+@pytest.mark.parametrize("read", [read_binary_mask, partial(read_coded_mask, codes={0: 0, 255: 1})])
+def test_a_lesion_drawn_in_alpha_is_refused(tmp_path: Path, read: Callable) -> None:
+    """Editors export white everywhere, and the lesion as what is not transparent."""
+    write(tmp_path / "a.png", np.array([[[255, 255, 255, 0], [255, 255, 255, 255]]], np.uint8))
+    with pytest.raises(UnreadableFileError, match="is transparent in parts; flatten it onto black"):
+        read(tmp_path / "a.png")
 
 
 def test_binary_mask_may_be_empty(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ def convert(source: Path, target: Path, *arguments: str) -> int:
     return main(["convert", "images", str(source), str(target), "-d", "101", "-np", "1", *arguments])
 
 
-def describe(folder: Path, channels: tuple[str, ...] = ("ultrasound",), ending: str = ".png") -> Path:
+def describe(folder: Path, channels: tuple[str, ...] | None = ("ultrasound",), ending: str = ".png") -> Path:
     """Make a data set of which nothing is there but what it says of itself."""
     (folder / "Dataset101_Set" / "imagesTr").mkdir(parents=True)
-    content = {"channel_names": dict(enumerate(channels)), "file_ending": ending}
+    content = {"channel_names": channels and dict(enumerate(channels)), "file_ending": ending}
     (folder / "Dataset101_Set" / "dataset.json").write_text(json.dumps(content))
     return folder / "Dataset101_Set"
 
@@ -121,7 +121,8 @@ def test_fits_a_grey_data_set(
         "Sizes are kept: dataset.json does not say whether the data set was resized",
         "Tolerated: coloured pixels became grey (4: alpha.png, colour scan.mha, colour.PNG, ...)",
         "Tolerated: float32 values were stretched onto uint16 (1: float.mha)",
-        f"Next: nnUNetv2_predict -i '{target}' -o OUT -d 101 -c 2d -f 0 -tr nnUNetTrainerTaichi",
+        f"Next: nnUNetv2_predict -i '{target}' -o OUT -d 101 -c 2d -f 0 -tr nnUNetTrainerTaichi"
+        "   (with your -tr, -p and -f; without a GPU also -device cpu)",
     ]
     assert convert(target, tmp_path / "again") == 0
     assert read_tree(tmp_path / "again") == read_tree(target)
@@ -324,8 +325,10 @@ DATA_SETS = {  # what is in nnUNet_raw, and what must be said of it
     "empty": (lambda raw: (raw / "Dataset101_A").mkdir(), "dataset.json: there is none in nnUNet_raw or"),
     "torn": (
         lambda raw: (describe(raw) / "dataset.json").write_text("{"),
-        "dataset.json: is no JSON (E",
+        "dataset.json: is none of ours (Expecting property name",
     ),
+    "list": (lambda raw: (describe(raw) / "dataset.json").write_text("[]"), "dataset.json: is none of ours"),
+    "no channels": (lambda raw: describe(raw, None), "dataset.json: is none of ours"),
     "channels": (
         lambda raw: describe(raw, ("a", "b")),
         "expected images of 1 or 3 channels in .png files, found 2 in .png files",
@@ -352,3 +355,24 @@ def test_says_what_is_wrong_with_the_data_set(
     assert convert(tmp_path / "new", tmp_path / "fit") == 1
     assert message in capsys.readouterr().err
     assert not list(tmp_path.glob("*fit*"))
+
+
+def test_passes_over_masks_and_says_so(
+    raw: Path, tmp_path: Path, grey: np.ndarray, capsys: pytest.CaptureFixture
+) -> None:
+    describe(raw)
+    for name in ("scan.png", "scan_mask.png", "scan_mask_1.png"):
+        save(tmp_path / "new" / name, grey)
+    assert convert(tmp_path / "new", tmp_path / "fit") == 0
+    assert [path.name for path in (tmp_path / "fit").iterdir()] == ["scan_0000.png"]
+    assert "passed over as a mask, by its name (2: scan_mask.png, scan_mask_1.png)" in capsys.readouterr().out
+
+
+def test_names_with_dots_stay_apart(raw: Path, tmp_path: Path, grey: np.ndarray) -> None:
+    describe(raw)
+    for name in ("1.2.840.1", "1.2.840.2"):
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(grey), str(tmp_path / "scan.dcm"))
+        (tmp_path / "new").mkdir(exist_ok=True)
+        (tmp_path / "scan.dcm").rename(tmp_path / "new" / name)
+    assert convert(tmp_path / "new", tmp_path / "fit") == 0
+    assert {path.name for path in (tmp_path / "fit").iterdir()} == {"1.2.840.1_0000.png", "1.2.840.2_0000.png"}

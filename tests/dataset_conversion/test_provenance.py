@@ -54,7 +54,7 @@ def test_says_where_everything_comes_from(source: Path, raw: Path) -> None:
         "masks": ["malignant/malignant (2)_mask.png"],
         "class": "malignant",
     }
-    assert len(record["source"]["files"]) == 26
+    assert len(record["source"]["files"]) == 27  # an image and a mask a case, and the list
     content = (source / "benign" / "benign (1)_mask.png").read_bytes()
     assert record["source"]["files"]["benign/benign (1)_mask.png"] == {
         "size": len(content),
@@ -116,6 +116,40 @@ def test_sets_whole_groups_aside_for_testing(source: Path, raw: Path, capsys: py
     assert not test & {name for fold in read(dataset, "splits_final.json") for name in fold["train"] + fold["val"]}
     assert read(dataset, "dataset.json")["numTraining"] == 9
     assert "9 cases and 6 for testing in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"benign (99)", "names none of the 15 cases"),
+        ("ü".encode("latin-1"), "save it in UTF-8"),
+        (b"\n".join(b"benign (%d)\nmalignant (%d)" % (n, n) for n in range(1, 11)), "no case is left for training"),
+    ],
+)
+def test_lists_that_cannot_be_followed(
+    source: Path, raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture, content: bytes, message: str
+) -> None:
+    (tmp_path / "list.txt").write_bytes(content)
+    assert convert(source, "--exclude", str(tmp_path / "list.txt")) == 1
+    assert message in capsys.readouterr().err
+    assert list(raw.iterdir()) == []
+
+
+def test_entries_are_paths_names_or_identifiers(source: Path, raw: Path, tmp_path: Path) -> None:
+    listed = "# a comment\nBENIGN\\benign (1).png\nbenign (2) # doubtful\nmalignant_001\nmalignant (3).png#\n"
+    (tmp_path / "list.txt").write_text(listed)
+    assert convert(source, "--exclude", str(tmp_path / "list.txt")) == 0
+    record = read(raw / "Dataset101_BUSI", "conversion.json")
+    names = ["benign/benign (1).png", "benign/benign (2).png", "malignant/malignant (1).png"]
+    assert record["left_out"] == [f"{name} (listed)" for name in names]
+    assert record["tolerated"] == {"1 entries of the list name no case: malignant (3).png#": []}
+
+
+def test_twins_are_found_before_resizing(source: Path, raw: Path) -> None:
+    assert convert(source) == 0
+    folds = read(raw / "Dataset101_BUSI", "splits_final.json")
+    assert convert(source, "--resize", "12", "--overwrite") == 0
+    assert read(raw / "Dataset101_BUSI", "splits_final.json") == folds
 
 
 def test_every_entry_of_the_shipped_list_is_an_image_of_busi() -> None:

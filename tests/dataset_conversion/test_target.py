@@ -69,6 +69,18 @@ def test_leaves_nothing_at_ctrl_c(many: Path, raw: Path) -> None:
     assert list(raw.iterdir()) == []
 
 
+def test_a_second_ctrl_c_does_not_hang(many: Path, raw: Path) -> None:
+    process = start(many)
+    wait_for_first_images(raw, process)
+    for _ in range(3):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.1)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 130, messages
+    assert "Traceback" not in messages
+    assert list(raw.iterdir()) == []
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_kill_leaves_the_old_copy_no_worker_and_no_obstacle(many: Path, raw: Path) -> None:
     old = raw / "Dataset101_BUSI" / "imagesTr" / "old.png"
@@ -133,6 +145,15 @@ def test_refuses_a_source_that_is_the_target(raw: Path, capsys: pytest.CaptureFi
     assert read_tree(raw) == before
 
 
+def test_refuses_a_target_that_is_a_link(many: Path, raw: Path, capsys: pytest.CaptureFixture) -> None:
+    elsewhere = raw.parent / "big disk"
+    elsewhere.mkdir()
+    (raw / "Dataset101_BUSI").symlink_to(elsewhere)
+    assert main(["convert", "busi", str(many), "-d", "101", "--overwrite"]) == 1
+    assert "Dataset101_BUSI: is a link" in capsys.readouterr().err
+    assert (raw / "Dataset101_BUSI").is_symlink()
+
+
 def test_refuses_a_target_that_another_process_is_writing(raw: Path) -> None:
     target = raw / "Dataset101_BUSI"
     with appear_complete(target) as folder:
@@ -165,6 +186,6 @@ def test_old_copy_comes_back_after_a_kill_between_the_renames(raw: Path) -> None
     left_behind = raw / ".Dataset101_BUSI.part" / "old" / "dataset.json"
     left_behind.parent.mkdir(parents=True)
     left_behind.touch()
-    with pytest.raises(ZeroDivisionError), appear_complete(raw / "Dataset101_BUSI"):
-        raise ZeroDivisionError
+    with pytest.raises(TargetExistsError, match="is back now"), appear_complete(raw / "Dataset101_BUSI"):
+        pass
     assert read_tree(raw) == {"Dataset101_BUSI/dataset.json": b""}

@@ -52,7 +52,7 @@ def test_golden_copy(tn_scui: Path, raw: Path, capsys: pytest.CaptureFixture) ->
     identifiers = {1: "tnscui_00001", 7: "tnscui_00007", 12: "tnscui_00012", 100042: "tnscui_100042"}
     images = {f"imagesTr/{name}_0000.png": draw_image(number) for number, name in identifiers.items()}
     labels = {f"labelsTr/{name}.png": draw_nodule(number) for number, name in identifiers.items()}
-    assert read_tree(folder).keys() == {*images, *labels, "dataset.json", "conversion.json"}
+    assert read_tree(folder).keys() == {*images, *labels, "dataset.json", "conversion.json", "splits_final.json"}
     for name, expected in (images | labels).items():
         picture = Image.open(folder / name)
         assert picture.mode == "L", name
