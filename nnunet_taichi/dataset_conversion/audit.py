@@ -4,9 +4,24 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
 
+from nnunetv2.paths import nnUNet_raw
+
+from nnunet_taichi.dataset_conversion import provenance
 from nnunet_taichi.dataset_conversion.arguments import add_processes
+from nnunet_taichi.dataset_conversion.audit_report import Audit, Image, describe, write_csv, write_sheets
+from nnunet_taichi.dataset_conversion.duplicates import THRESHOLD, find_twins, pixel_digest, thumbnail
+from nnunet_taichi.dataset_conversion.errors import (
+    BadFilesError,
+    ConversionError,
+    SourceNotFoundError,
+    WorkerDiedError,
+)
+from nnunet_taichi.dataset_conversion.images import Pixels, read_any
+from nnunet_taichi.dataset_conversion.layout import pictures
+from nnunet_taichi.dataset_conversion.pairing import ENDING
+from nnunet_taichi.dataset_conversion.parallel import map_in_processes
+from nnunet_taichi.dataset_conversion.target import explained
 
 MASK = re.compile(  # a folder "with_GT" has images as well
     r"(?<!with[_ -])(?<![a-z])(masks?|gts?|labels?|seg|segmentations?|annotations?)(?![a-z])", re.IGNORECASE
@@ -14,24 +29,8 @@ MASK = re.compile(  # a folder "with_GT" has images as well
 NEARLY = 0.1  # pairs that miss the threshold by less than this are shown as well, so that one can judge it
 
 
-class Image(NamedTuple):
-    """An image to compare.
-
-    Attributes:
-        name: How the output calls it: a data set's case, or the path below the folder.
-        path: Its file.
-        stratum: Its class, or empty.
-    """
-
-    name: str
-    path: Path
-    stratum: str
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `nnunet_taichi audit`."""
-    from nnunet_taichi.dataset_conversion.duplicates import THRESHOLD
-
     parser.add_argument(
         "source", metavar="SRC_OR_DATASET", help="a folder of images, or a raw data set by ID, name or folder"
     )
@@ -58,15 +57,6 @@ def _correlation(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Compare all images, print the groups, write the CSV and the contact sheets, and return the exit code."""
-    from nnunet_taichi.dataset_conversion.audit_report import describe, write_csv, write_sheets
-    from nnunet_taichi.dataset_conversion.errors import (
-        BadFilesError,
-        ConversionError,
-        SourceNotFoundError,
-        WorkerDiedError,
-    )
-    from nnunet_taichi.dataset_conversion.target import explained
-
     try:
         folder = _find_folder(args.source)
         images = _list_dataset(folder) if _is_dataset(folder) else _list_folder(folder)
@@ -88,10 +78,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _find_folder(source: str) -> Path:
     """Find a folder, or the raw data set of an ID or a name."""
-    from nnunetv2.paths import nnUNet_raw
-
-    from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError
-
     if Path(source).is_dir():
         return Path(source)
     raw = nnUNet_raw.get()
@@ -108,10 +94,6 @@ def _is_dataset(folder: Path) -> bool:
 
 def _list_dataset(folder: Path) -> list[Image]:
     """List the images of a raw data set, training first; classes are known of what we converted."""
-    from nnunet_taichi.dataset_conversion import provenance
-    from nnunet_taichi.dataset_conversion.layout import pictures
-    from nnunet_taichi.dataset_conversion.pairing import ENDING
-
     cases = provenance.read(folder).get("cases", {})
     found = []
     for subfolder in ("imagesTr", "imagesTs"):
@@ -124,8 +106,6 @@ def _list_dataset(folder: Path) -> list[Image]:
 
 def _list_folder(folder: Path) -> list[Image]:
     """List the pictures below a folder, less those whose file or folder is called a mask; folders are classes."""
-    from nnunet_taichi.dataset_conversion.layout import pictures
-
     paths = pictures(folder, recursive=True)
     images = [path for path in paths if not MASK.search(path.relative_to(folder).with_suffix("").as_posix())]
     print(f"{len(images)} images below {folder}; {len(paths) - len(images)} files passed over as masks, by their names")
@@ -133,28 +113,17 @@ def _list_folder(folder: Path) -> list[Image]:
     return [Image(short.as_posix(), path, short.parent.name) for short, path in zip(relative, images, strict=True)]
 
 
-def _compare(images: list[Image], threshold: float, num_processes: int | None) -> Any:
+def _compare(images: list[Image], threshold: float, num_processes: int | None) -> Audit:
     """Read all images and find the pairs that are twins, or nearly."""
-    from nnunet_taichi.dataset_conversion.audit_report import Audit
-    from nnunet_taichi.dataset_conversion.duplicates import find_twins
-    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError
-    from nnunet_taichi.dataset_conversion.parallel import map_in_processes
-
     results = list(map_in_processes(_read, [image.path for image in images], num_processes, "Reading"))
-    errors = [result for result in results if isinstance(result, ConversionError)]
-    if errors:
+    if errors := [result for result in results if isinstance(result, ConversionError)]:
         raise BadFilesError(errors)
-    thumbnails, files, pixels = zip(*results, strict=True)
+    thumbnails, files, pixels = zip(*(result for result in results if isinstance(result, tuple)), strict=True)
     return Audit(images, find_twins(thumbnails, files, pixels, threshold - NEARLY), threshold)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> tuple[Pixels, str, str] | ConversionError:
     """Give a picture's thumbnail, the digest of its file and that of its pixels, or what is wrong with it."""
-    from nnunet_taichi.dataset_conversion import provenance
-    from nnunet_taichi.dataset_conversion.duplicates import pixel_digest, thumbnail
-    from nnunet_taichi.dataset_conversion.errors import ConversionError
-    from nnunet_taichi.dataset_conversion.images import read_any
-
     try:
         pixels = read_any(path, channels=1).pixels
         return thumbnail(pixels), provenance.file_digest(path)[1], pixel_digest(pixels)

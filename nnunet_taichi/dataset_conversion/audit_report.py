@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from nnunetv2.utilities.crossval_split import generate_crossval_split
@@ -13,7 +14,6 @@ from PIL import Image as PillowImage
 
 from nnunet_taichi.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.dataset_conversion import splits
-from nnunet_taichi.dataset_conversion.audit import Image
 from nnunet_taichi.dataset_conversion.duplicates import Twin, group
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.images import read_any
@@ -21,6 +21,20 @@ from nnunet_taichi.dataset_conversion.images import read_any
 COLUMNS, ROWS = 8, 6  # pairs a row, and rows of pairs a sheet
 SHEETS = 10  # a film has thousands of pairs; its weakest are drawn
 EDGE = 160  # pixels of a picture on a sheet
+
+
+class Image(NamedTuple):
+    """An image to compare.
+
+    Attributes:
+        name: How the output calls it: a data set's case, or the path below the folder.
+        path: Its file.
+        stratum: Its class, or empty.
+    """
+
+    name: str
+    path: Path
+    stratum: str
 
 
 @dataclass(frozen=True)
