@@ -14,6 +14,10 @@ class TaiChiConfig:
         ValueError: a field has a value that it does not know.
     """
 
+    # --- what the paths learn (sections III and V)
+    lesion_path_only: bool = False  # model 1 of table I: one U-Net, which has nobody to exchange anything with
+    mutual_learning: Literal["complementary", "consistent"] = "complementary"  # table II: "consistent" both the lesion
+
     # --- network (section III)
     attention: bool = True  # C2-attention between the bottlenecks (section III-B)
     attention_scale: Literal["none", "sqrt_positions"] = "none"  # as written; see benchmarks/attention_scale.py
@@ -45,6 +49,8 @@ class TaiChiConfig:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
+        if self.lesion_path_only and (self.attention or self.head != "none" or self.complementary_loss):
+            raise ValueError('lesion_path_only needs attention=False, head="none" and complementary_loss=False.')
         for name in ("warmup_fraction", "miner_fraction"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a fraction between 0 and 1, not {getattr(self, name)!r}.")

@@ -42,11 +42,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(target.glob("nnunet_taichi-*.whl"))
 
 
-def test_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
+def test_wheel_holds_every_module_and_list_and_nothing_else(wheel: Path) -> None:
     packed = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    modules = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "nnunet_taichi").rglob("*.py")}
+    package = REPOSITORY / "nnunet_taichi"
+    sources = [*package.rglob("*.py"), *package.glob("dataset_conversion/exclusion_lists/*.txt")]
     assert "nnunet_taichi/ext/nnunet_taichi_shim.py" in packed
-    assert packed == modules
+    assert packed == {path.relative_to(REPOSITORY).as_posix() for path in sources}
 
 
 def test_wheel_holds_licence_and_command(wheel: Path) -> None:

@@ -16,10 +16,17 @@ class ComplementaryHead(nn.Module):
         dim: 2 or 3 spatial dimensions.
         kernel_size: 1 for the MLP (figure 10 b, c), 3 for the convolutional head (a).
         positive_first: refine the lesion path first (figure 10 b).
+        consistent: both paths learn the lesion (table II), so that each gets the other's probability as it is.
     """
 
     def __init__(
-        self, num_classes: int, hidden: int = 64, dim: int = 2, kernel_size: int = 1, positive_first: bool = False
+        self,
+        num_classes: int,
+        hidden: int = 64,
+        dim: int = 2,
+        kernel_size: int = 1,
+        positive_first: bool = False,
+        consistent: bool = False,
     ) -> None:
         super().__init__()
         conv = convert_dim_to_conv_op(dim)
@@ -34,6 +41,7 @@ class ComplementaryHead(nn.Module):
         # the name keeps the host's -pretrained_weights from asking for the same number of classes
         self.seg_layers = nn.ModuleDict({"negative": block(), "positive": block()})
         self.positive_first = positive_first
+        self.translate = Tensor.sigmoid if consistent else complement
         self.channels = 2 * (hidden + num_classes)  # of all feature maps
 
     def forward(self, negative_logits: Tensor, positive_logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,11 +55,11 @@ class ComplementaryHead(nn.Module):
             z_n and z_p, of the same shape.
         """
         if self.positive_first:
-            positive_logits = positive_logits + self.seg_layers["positive"](complement(negative_logits))
-            negative_logits = negative_logits + self.seg_layers["negative"](complement(positive_logits))
+            positive_logits = positive_logits + self.seg_layers["positive"](self.translate(negative_logits))
+            negative_logits = negative_logits + self.seg_layers["negative"](self.translate(positive_logits))
         else:
-            negative_logits = negative_logits + self.seg_layers["negative"](complement(positive_logits))  # eq. 10
-            positive_logits = positive_logits + self.seg_layers["positive"](complement(negative_logits))  # eq. 11
+            negative_logits = negative_logits + self.seg_layers["negative"](self.translate(positive_logits))  # eq. 10
+            positive_logits = positive_logits + self.seg_layers["positive"](self.translate(negative_logits))  # eq. 11
         return negative_logits, positive_logits
 
 

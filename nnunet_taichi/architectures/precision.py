@@ -33,5 +33,9 @@ def fast_on_cpu(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _float32(output: Any) -> Any:
-    """Return the same nest of lists and tuples with float32 tensors: the host adds up logits."""
-    return output.float() if isinstance(output, Tensor) else type(output)(_float32(part) for part in output)
+    """Return the same nest of lists and tuples with float32 tensors (or None): the host adds up logits."""
+    if output is None:
+        return None
+    if isinstance(output, Tensor):
+        return output.float()
+    return type(output)(_float32(part) for part in output)

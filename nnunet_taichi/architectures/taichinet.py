@@ -19,7 +19,7 @@ from nnunet_taichi.config import TaiChiConfig
 
 SMALLEST_BACKGROUND = 1e-6  # keeps log(1 - sum of s) finite where several classes claim a pixel
 
-Paths = tuple[Tensor, Tensor]  # logits of the negative and the positive path, both (B, K, *spatial)
+Paths = tuple[Tensor | None, Tensor]  # logits of the negative path, if there is one, and the positive, (B, K, *spatial)
 
 
 class TaiChiNet(nn.Module):
@@ -44,7 +44,7 @@ class TaiChiNet(nn.Module):
         ValueError: the U-Net has no encoder and decoder of nnU-Net's kind.
     """
 
-    negative: UNet
+    negative: UNet | None
     positive: UNet
 
     def __init__(
@@ -64,9 +64,10 @@ class TaiChiNet(nn.Module):
         self.cpu_bf16, self.regions, self.return_paths = self.config.cpu_bf16, regions, return_paths
         self.num_heads = num_classes if regions else num_classes - 1  # K
         unet_kwargs.update(input_channels=input_channels, num_classes=self.num_heads)
-        self.negative, self.positive = (build_path(unet_class, **unet_kwargs) for _ in range(2))
-        self.num_scales = prune_outputs((self.negative, self.positive), self._count_scales())
-        channels, dim = self.negative.encoder.output_channels, convert_conv_op_to_dim(self.negative.encoder.conv_op)
+        self.negative = None if self.config.lesion_path_only else build_path(unet_class, **unet_kwargs)
+        self.positive = build_path(unet_class, **unet_kwargs)
+        self.num_scales = prune_outputs(self.paths, self._count_scales())
+        channels, dim = self.positive.encoder.output_channels, convert_conv_op_to_dim(self.positive.encoder.conv_op)
         scaled = self.config.attention_scale == "sqrt_positions"
         self.attention = ChannelToSpatialCrossAttention(channels[-1], dim, scaled) if self.config.attention else None
         self.head_on_features = self.config.head != "none" and self.config.head_input == "features"
@@ -79,13 +80,20 @@ class TaiChiNet(nn.Module):
     @fast_on_cpu
     def forward(self, image: Tensor) -> Tensor | list[Tensor | Paths]:
         """Return the host's logits (B, num_classes, *spatial) of images (B, C, *spatial), or a list (see the class)."""
+        if self.negative is None:  # table I, model 1
+            return self._answer([(None, z) for z in self._decode(self.positive.decoder, self.positive.encoder(image))])
         skips_n = self.negative.encoder(image)  # eq. 1: list of (B, C_i, *spatial_i), F_n last
         skips_p = self.positive.encoder(image)  # eq. 2: F_p last
         if self.attention is not None:
             skips_n[-1], skips_p[-1] = self.attention(skips_n[-1], skips_p[-1])  # eq. 3
         logits_n = self._decode(self.negative.decoder, skips_n)  # eq. 4: O'_n of each scale, (B, K, *spatial_i)
         logits_p = self._decode(self.positive.decoder, skips_p)  # eq. 5: O'_p
-        scales = [self._refine(i, n, p) for i, (n, p) in enumerate(zip(logits_n, logits_p, strict=True))]  # eq. 10-11
+        return self._answer(  # eq. 10-11
+            [self._refine(i, n, p) for i, (n, p) in enumerate(zip(logits_n, logits_p, strict=True))]
+        )
+
+    def _answer(self, scales: list[Paths]) -> Tensor | list[Tensor | Paths]:
+        """Return what the host or our loss asks for, of the paths' logits at each scale."""
         if self.return_paths and (self.training or self.deep_supervision):
             return [self._fuse(*scales[0]), *scales]
         if self.deep_supervision:
@@ -96,7 +104,7 @@ class TaiChiNet(nn.Module):
         logits = decoder(skips)
         return logits[: self.num_scales] if isinstance(logits, list) else [logits]
 
-    def _refine(self, scale: int, negative: Tensor, positive: Tensor) -> Paths:
+    def _refine(self, scale: int, negative: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
         """Let the paths correct each other; on features this is possible at the finest scale alone."""
         if self.head is None or (self.head_on_features and scale > 0):
             return negative, positive
@@ -106,9 +114,12 @@ class TaiChiNet(nn.Module):
             return layers["negative"](negative), layers["positive"](positive)
         return negative, positive
 
-    def _fuse(self, negative: Tensor, positive: Tensor) -> Tensor:
+    def _fuse(self, negative: Tensor | None, positive: Tensor) -> Tensor:
         """Return what the host expects: region logits, or log-probabilities of background and classes."""
-        z_n, z_p = (z.to(torch.promote_types(z.dtype, torch.float32)) for z in (negative, positive))
+        z_p = positive.to(torch.promote_types(positive.dtype, torch.float32))
+        z_n = -z_p if negative is None else negative.to(z_p.dtype)
+        if negative is not None and self.config.mutual_learning == "consistent":
+            z_n = -z_n  # here this path says "class k" as well
         fused = {"fused": (z_p - z_n) / 2, "lesion": z_p, "background": -z_n}[self.config.prediction]
         if self.regions:
             return fused
@@ -123,6 +134,11 @@ class TaiChiNet(nn.Module):
         return self
 
     @property
+    def paths(self) -> list[UNet]:
+        """The U-Nets that there are, the negative one first."""
+        return [path for path in (self.negative, self.positive) if path is not None]
+
+    @property
     def deep_supervision(self) -> bool:
         """Whether a list is returned; setting it switches both decoders."""
         return self._deep_supervision
@@ -130,14 +146,14 @@ class TaiChiNet(nn.Module):
     @deep_supervision.setter
     def deep_supervision(self, enabled: bool) -> None:
         self._deep_supervision = enabled
-        for path in (self.negative, self.positive):
+        for path in self.paths:
             path.decoder.deep_supervision = enabled and self.num_scales > 1
 
     def compute_conv_feature_map_size(self, input_size: Sequence[int]) -> int:
         """Return the number of values in all feature maps for one image of `input_size` pixels (for planners)."""
-        size = sum(path.compute_conv_feature_map_size(input_size) for path in (self.negative, self.positive))
+        size = sum(path.compute_conv_feature_map_size(input_size) for path in self.paths)
         if self.attention is not None:  # queries, keys and values of both paths
-            encoder = self.negative.encoder
+            encoder = self.positive.encoder
             bottleneck = np.array(input_size) // np.prod(encoder.strides, axis=0)
             size += 4 * encoder.output_channels[-1] * np.prod(bottleneck)
         if self.head is not None:
@@ -154,7 +170,7 @@ class TaiChiNet(nn.Module):
     def _take_output_layers(self) -> nn.ModuleDict:
         """Take the finest output layers out of the decoders, so that these end in features."""
         layers = nn.ModuleDict()
-        for name, path in (("negative", self.negative), ("positive", self.positive)):
+        for name, path in zip(("negative", "positive"), self.paths, strict=True):
             layers[name] = path.decoder.seg_layers[-1]
             path.decoder.seg_layers[-1] = nn.Identity()
         return layers
@@ -165,7 +181,8 @@ class TaiChiNet(nn.Module):
         if self.head_on_features:
             width, hidden = features, features * config.head_expansion
         kernel_size = 3 if config.head == "conv" else 1
-        return ComplementaryHead(width, hidden, dim, kernel_size, config.head_order == "positive_first")
+        consistent = config.mutual_learning == "consistent"
+        return ComplementaryHead(width, hidden, dim, kernel_size, config.head_order == "positive_first", consistent)
 
 
 def paper_taichinet(input_channels: int = 3, num_classes: int = 1, config: TaiChiConfig = TaiChiConfig()) -> TaiChiNet:

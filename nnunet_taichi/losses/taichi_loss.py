@@ -54,23 +54,28 @@ class TaiChiLoss(nn.Module):
         """Return the scalar loss.
 
         Args:
-            outputs: from `TaiChiNet`: the fused logits, which are not supervised, then (z_n, z_p) of each scale.
+            outputs: from `TaiChiNet`: the fused logits, which are not supervised, then (z_n, z_p) of each scale; z_n is
+                None where there is no negative path.
             targets: of each scale, (B, C, *spatial): a label map or a channel a region (and one for the ignore label),
                 in training followed by the difficulty codes.
         """
         scales = zip(self.scale_weights, outputs[1:], targets, strict=False)
         with torch.autocast(targets[0].device.type, enabled=False):
-            return torch.stack([w * self._scale_loss(_float32(n), _float32(p), t) for w, (n, p), t in scales]).sum()
+            return torch.stack([w * self._scale_loss(n, _float32(p), t) for w, (n, p), t in scales]).sum()
 
-    def _scale_loss(self, negative: Tensor, positive: Tensor, target: Tensor) -> Tensor:
+    def _scale_loss(self, negative: Tensor | None, positive: Tensor, target: Tensor) -> Tensor:
         truth, valid, codes = self._read(target, positive.dtype)
-        loss = self._segmentation_loss(negative, 1 - truth, valid)  # eq. 14: G_n = 1 - G_p, in both stages
-        loss = loss + self._segmentation_loss(positive, truth, valid)  # eq. 15
+        loss = self._segmentation_loss(positive, truth, valid)  # eq. 15
+        if negative is not None:
+            consistent = self.config.mutual_learning == "consistent"
+            negative = _float32(negative)
+            loss = loss + self._segmentation_loss(negative, truth if consistent else 1 - truth, valid)  # eq. 14
+            negative = -negative if consistent else negative  # from here on "not class k", as in eq. 18
         if not self.training:
             return loss
         if codes is not None and self.stage != Stage.WHOLE:
             loss = loss + self._difficulty_loss(positive, truth, valid, decode_difficulty(codes, self.num_heads))
-        if self.config.complementary_loss and self.stage != Stage.EASY:
+        if negative is not None and self.config.complementary_loss and self.stage != Stage.EASY:
             loss = loss + complementary_loss(negative.sigmoid(), positive.sigmoid())  # eq. 18; needs no labels
         return loss
 

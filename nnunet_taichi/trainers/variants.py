@@ -1,0 +1,65 @@
+"""The paper's ablations: each differs from TaiChiNet, or from its neighbour, in the part that its line names."""
+
+from dataclasses import replace
+
+from nnunet_taichi.trainers.taichi import nnUNetTrainerTaichi
+
+
+class nnUNetTrainerTaichi_Model7(nnUNetTrainerTaichi):
+    """Table I: without the strategy from easy to hard."""
+
+    config = replace(nnUNetTrainerTaichi.config, easy_to_hard=False)
+
+
+class nnUNetTrainerTaichi_Model6(nnUNetTrainerTaichi_Model7):
+    """Table I: model 7 without the complementary head, that is, two paths with complementary loss and attention."""
+
+    config = replace(nnUNetTrainerTaichi_Model7.config, head="none")
+
+
+class nnUNetTrainerTaichi_Model5(nnUNetTrainerTaichi_Model7):
+    """Table I: model 7 without attention, that is, two paths with complementary loss and head."""
+
+    config = replace(nnUNetTrainerTaichi_Model7.config, attention=False)
+
+
+class nnUNetTrainerTaichi_Model4(nnUNetTrainerTaichi_Model6):
+    """Table I: model 6 without complementary loss, that is, two paths with attention."""
+
+    config = replace(nnUNetTrainerTaichi_Model6.config, complementary_loss=False)
+
+
+class nnUNetTrainerTaichi_Model3(nnUNetTrainerTaichi_Model6):
+    """Table I: model 6 without attention, that is, two paths with complementary loss."""
+
+    config = replace(nnUNetTrainerTaichi_Model6.config, attention=False)
+
+
+class nnUNetTrainerTaichi_Model2(nnUNetTrainerTaichi_Model3):
+    """Table I: two paths that know nothing of each other, averaged."""
+
+    config = replace(nnUNetTrainerTaichi_Model3.config, complementary_loss=False)
+
+
+class nnUNetTrainerTaichi_Model1(nnUNetTrainerTaichi_Model2):
+    """Tables I and II: the lesion path alone, U-Net_p."""
+
+    config = replace(nnUNetTrainerTaichi_Model2.config, lesion_path_only=True)
+
+
+class nnUNetTrainerTaichi_ConsML(nnUNetTrainerTaichi):
+    """Table II: consistent mutual learning, both paths learn the lesion."""
+
+    config = replace(nnUNetTrainerTaichi.config, mutual_learning="consistent")
+
+
+class nnUNetTrainerTaichi_ConvHead(nnUNetTrainerTaichi):
+    """Table III (a): a head of 3x3 convolutions."""
+
+    config = replace(nnUNetTrainerTaichi.config, head="conv")
+
+
+class nnUNetTrainerTaichi_SwappedHead(nnUNetTrainerTaichi):
+    """Table III (b): the lesion path is refined first."""
+
+    config = replace(nnUNetTrainerTaichi.config, head_order="positive_first")
