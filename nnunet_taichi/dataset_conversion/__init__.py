@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
         return _fail(f"{error}\nNothing was written; to mend: {len(error.errors)}")
     except (ConversionError, WorkerDiedError, ValueError, OSError) as error:
         return _fail(f"error: {error}")
+    except MemoryError:
+        return _fail("error: too little memory; try fewer processes with -np, or fewer pixels with --resize")
     except KeyboardInterrupt:
         return _fail("Interrupted; nothing was written.", exit_code=130)
     return 0
