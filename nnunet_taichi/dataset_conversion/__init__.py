@@ -83,13 +83,13 @@ def _report(dataset: Any, findings: Any, target: Path, dataset_id: int, *, rando
 
     count = f"{len(dataset.training)} cases" + (f" and {len(dataset.test)} for testing" if dataset.test else "")
     print(f"{count} in {target}")
-    _print_composition([*dataset.training, *dataset.test])
+    kept = "; no fold divides one" if dataset.folds and not findings.folds else ""
+    _print_composition([*dataset.training, *dataset.test], kept)
     print_tolerated(dataset.tolerated)
     if findings.left_out:
         shown = ", ".join(findings.left_out[:3]) + (", ..." if findings.left_out[3:] else "")
         print(f"Left out ({len(findings.left_out)}): {shown}")
     if dataset.twins:
-        kept = "; no fold divides one" if dataset.folds and not findings.folds else ""
         print(f"Twins: {sum(map(len, dataset.twins))} images in {len(dataset.twins)} groups{kept}")
     if nnUNet_preprocessed.is_set() and (outdated := Path(nnUNet_preprocessed) / target.name).exists():
         print(f"First delete {outdated}: it was preprocessed from an earlier copy.")
@@ -102,14 +102,14 @@ def _report(dataset: Any, findings: Any, target: Path, dataset_id: int, *, rando
     print(f"Next: nnUNetv2_plan_and_preprocess -d {dataset_id} -c 2d --verify_dataset_integrity")
 
 
-def _print_composition(cases: Sequence[Any]) -> None:
+def _print_composition(cases: Sequence[Any], kept: str) -> None:
     """Print what the folds balance and keep together."""
     classes = Counter(case.stratum for case in cases if case.stratum)
     patients = {case.group for case in cases if case.group}
     if classes:
         print(f"Classes: {', '.join(f'{count} {name}' for name, count in sorted(classes.items()))}")
     if patients:
-        print(f"Patients: {len(patients)}; no fold divides one")
+        print(f"Patients: {len(patients)}{kept}")
 
 
 def print_tolerated(tolerated: Mapping[str, Sequence[str]]) -> None:

@@ -583,6 +583,8 @@ def test_subfolders_may_be_patients(patients: Path, raw: Path, capsys: pytest.Ca
     assert len(folds) == 5
     for fold in folds:
         assert not {name.split("_")[0] for name in fold["train"]} & {name.split("_")[0] for name in fold["val"]}
+    assert convert(patients, "--subfolders", "patient", "--random-splits", "--overwrite") == 0
+    assert "Patients: 12\n" in capsys.readouterr().out, "nothing is promised of nnU-Net's folds"
 
 
 def test_exclusion_of_a_name_in_several_folders(patients: Path, raw: Path, capsys: pytest.CaptureFixture) -> None:
