@@ -9,6 +9,14 @@ from nnunet_taichi.dataset_conversion.exclusion import shipped_lists
 LONGEST_EDGE = 16384
 
 
+def add_all(parser: argparse.ArgumentParser, default_name: str) -> None:
+    """Add what a data set without a test set of its own takes."""
+    add_source(parser)
+    add_target(parser, default_name)
+    add_test_fraction(parser)
+    add_common(parser)
+
+
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the folder to convert."""
     parser.add_argument("source", type=Path, metavar="SRC", help="the data set's folder, or its parent")

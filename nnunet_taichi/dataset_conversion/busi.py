@@ -28,11 +28,8 @@ FilesByNumber = dict[int, list[Path]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the source and what only BUSI needs."""
-    arguments.add_source(parser)
+    arguments.add_all(parser, DEFAULT_NAME)
     parser.add_argument("--with-normal", action="store_true", help="also convert the normal images, with empty labels")
-    arguments.add_target(parser, DEFAULT_NAME)
-    arguments.add_test_fraction(parser)
-    arguments.add_common(parser)
 
 
 def find_cases(args: argparse.Namespace) -> Findings:

@@ -32,10 +32,7 @@ TEST_FOLDER = "tnscui2020_testset"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the source and where the data set goes."""
-    arguments.add_source(parser)
-    arguments.add_target(parser, DEFAULT_NAME)
-    arguments.add_test_fraction(parser)
-    arguments.add_common(parser)
+    arguments.add_all(parser, DEFAULT_NAME)
 
 
 def find_cases(args: argparse.Namespace) -> Findings:
