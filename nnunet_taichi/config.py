@@ -1,7 +1,7 @@
 """Every constant of the method, once."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_origin
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class TaiChiConfig:
     cpu_bf16: bool = True  # bf16 and channels_last where the processor has AMX or AVX512-BF16
     max_lost_epochs: int = 10  # an interrupted training loses at most these, or 1% of a shorter one (never under 1)
 
+    # --- networks to compare with
+    imagenet_weights: str | None = None  # folder of `resnet34.pth` and the like for borrowed encoders; None: random
+
     def __post_init__(self) -> None:
         """Refuse values that nothing would read."""
         for name, allowed in _CHOICES.items():
@@ -56,4 +59,4 @@ class TaiChiConfig:
                 raise ValueError(f"{name} is a fraction between 0 and 1, not {getattr(self, name)!r}.")
 
 
-_CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if hasattr(kind, "__args__")}
+_CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if get_origin(kind) is Literal}

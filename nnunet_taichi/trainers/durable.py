@@ -1,7 +1,9 @@
-"""What all our trainers add to the host's: checkpoints that survive an interruption."""
+"""What all our trainers add to the host's: checkpoints that survive an interruption, and constants on record."""
 
 import os
+from dataclasses import asdict
 
+from batchgenerators.utilities.file_and_folder_operations import join, save_json
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.config import TaiChiConfig
@@ -18,7 +20,10 @@ class DurableTrainer(nnUNetTrainer):
     def on_train_start(self) -> None:
         """Set the rhythm of checkpoints; the host's 50 epochs leave a short training nothing to resume from."""
         self.save_every = max(1, min(self.config.max_lost_epochs, self.num_epochs // 100))
+        self.print_to_log_file(f"TaiChi configuration: {asdict(self.config)}")
         super().on_train_start()
+        if self.local_rank == 0:
+            save_json(asdict(self.config), join(self.output_folder, "taichi_config.json"), sort_keys=False)
 
     def save_checkpoint(self, filename: str) -> None:
         """Write beside and rename: the host writes in place, and an interruption leaves a torn file."""

@@ -1,10 +1,8 @@
 """nnUNetTrainerTaichi: TaiChiNet inside stock nnU-Net."""
 
-from dataclasses import asdict
 from typing import Any
 
 import torch
-from batchgenerators.utilities.file_and_folder_operations import join, save_json
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from batchgeneratorsv2.transforms.utils.deep_supervision_downsampling import DownsampleSegForDSTransform
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
@@ -104,7 +102,6 @@ class nnUNetTrainerTaichi(DurableTrainer):
 
     def on_train_start(self) -> None:
         """Prepare the difficulty maps before the host reads its data; they are the one thing that it does not have."""
-        self.print_to_log_file(f"TaiChi configuration: {asdict(self.config)}")
         if self.config.easy_to_hard and self.current_epoch < self.num_epochs:  # --c also repeats a validation
             warmup = warmup_epochs(self.num_epochs, self.config)
             self.print_to_log_file(
@@ -112,8 +109,6 @@ class nnUNetTrainerTaichi(DurableTrainer):
             )
             self.difficulty_folder = self.mine()
         super().on_train_start()
-        if self.local_rank == 0:
-            save_json(asdict(self.config), join(self.output_folder, "taichi_config.json"), sort_keys=False)
 
     def get_tr_and_val_datasets(self) -> tuple[nnUNetBaseDataset, nnUNetBaseDataset]:
         """Hand the maps to the training data set alone: validation cases have none."""

@@ -4,44 +4,27 @@ import json
 
 from batchgenerators.utilities.file_and_folder_operations import join
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
-from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
 from nnunet_taichi.architectures.unet_plus_plus import MAX_DEPTH
 from nnunet_taichi.difficulty.storage import write_whole
-from nnunet_taichi.trainers.durable import DurableTrainer
+from nnunet_taichi.trainers.comparison import ARCHITECTURES, ComparisonTrainer
 
 TRAINING_CASES = "training_cases.json"  # beside the checkpoints
 
 
-class nnUNetTrainerUNetPlusPlus(DurableTrainer):
+class nnUNetTrainerUNetPlusPlus(ComparisonTrainer):
     """U-Net++ of the plan's widths, with the host's loss at each of its depths."""
+
+    network_name = f"{ARCHITECTURES}.unet_plus_plus.UNetPlusPlus"
+    sized_by_plan = True
+    several_outputs = True
 
     def on_train_start(self) -> None:
         """Keep the training cases on record: what learned from others may have seen what validates this fold."""
         if self.local_rank == 0 and self.current_epoch == 0:
             write_whole(join(self.output_folder, TRAINING_CASES), json.dumps(sorted(self.do_split()[0])))
         super().on_train_start()
-
-    @classmethod
-    def build_network_architecture(
-        cls,
-        plans_manager: PlansManager,
-        configuration_manager: ConfigurationManager,
-        num_input_channels: int,
-        num_output_channels: int,
-        enable_deep_supervision: bool = True,
-    ) -> nn.Module:
-        """Build U-Net++ in place of the plan's U-Net; a class method, for the constants are the class's."""
-        return get_network_from_plans(
-            "nnunet_taichi.architectures.unet_plus_plus.UNetPlusPlus",
-            {**configuration_manager.network_arch_init_kwargs, "cpu_bf16": cls.config.cpu_bf16},
-            configuration_manager.network_arch_init_kwargs_req_import,
-            num_input_channels,
-            num_output_channels,
-            deep_supervision=enable_deep_supervision,
-        )
 
     def _get_deep_supervision_scales(self) -> list[list[float]]:
         """Return one full-resolution scale a depth."""

@@ -1,0 +1,75 @@
+"""The networks of tables IV to VII, trained by the host's unchanged loop and loss on the host's plans."""
+
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import nn
+from torch._dynamo import OptimizedModule
+from torch.nn.parallel import DistributedDataParallel
+
+from nnunet_taichi.architectures.backbones import load_imagenet_weights
+from nnunet_taichi.trainers.durable import DurableTrainer
+
+ARCHITECTURES = "nnunet_taichi.architectures"
+
+
+class ComparisonTrainer(DurableTrainer):
+    """Train a network of the literature.
+
+    Attributes:
+        network_name: its dotted name; it is imported when it is built, for some need timm.
+        sized_by_plan: the network has the plan's stages and widths, in 2D and 3D; else it is as published, in 2D.
+        several_outputs: in training it returns a list, what the host scores first, as with deep supervision.
+
+    Raises:
+        ValueError: a network as published meets a 3D plan.
+    """
+
+    network_name: str
+    sized_by_plan = False
+    several_outputs = False
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """Build the network in place of the plan's; a class method, for the network is the class's."""
+        if not cls.sized_by_plan and len(configuration_manager.patch_size) != 2:
+            raise ValueError(f"{cls.__name__} is a 2D network as published: train the configuration 2d.")
+        kwargs = dict(configuration_manager.network_arch_init_kwargs) if cls.sized_by_plan else {}
+        return get_network_from_plans(
+            cls.network_name,
+            kwargs | {"cpu_bf16": cls.config.cpu_bf16},
+            configuration_manager.network_arch_init_kwargs_req_import if cls.sized_by_plan else (),
+            num_input_channels,
+            num_output_channels,
+            deep_supervision=enable_deep_supervision if cls.several_outputs else None,
+        )
+
+    def initialize(self) -> None:
+        """Say how many outputs there are (the host's constructor says many), and start encoders from ImageNet if so configured.
+
+        That is not done when building, for predicting builds as well and needs no such file.
+        """
+        self.enable_deep_supervision = self.several_outputs
+        super().initialize()
+        folder = self.config.imagenet_weights
+        if folder is not None:
+            load_imagenet_weights(getattr(unwrap(self.network), "imagenet_encoders", {}), folder)
+        self.print_to_log_file(f"ImageNet weights: {folder or 'not used, all weights are random'}")
+
+    def set_deep_supervision_enabled(self, enabled: bool) -> None:
+        """Switch a network of several outputs; the others have nothing to switch."""
+        if self.several_outputs:
+            super().set_deep_supervision_enabled(enabled)
+
+
+def unwrap(network: nn.Module) -> nn.Module:
+    """Return the network inside what distributes and what compiles it."""
+    if isinstance(network, DistributedDataParallel):
+        network = network.module
+    return network._orig_mod if isinstance(network, OptimizedModule) else network
