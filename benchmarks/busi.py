@@ -1,8 +1,10 @@
-"""Stock nnU-Net against TaiChi on BUSI: the same plans, folds, epochs and iterations, side by side in two CSV files.
+"""Stock nnU-Net against other trainers on BUSI: the same plans, folds, epochs and iterations, in two CSV files.
 
     nnunet_taichi convert busi SRC -d 101 --resize 128
     nnUNetv2_plan_and_preprocess -d 101 -c 2d
     python benchmarks/busi.py -d 101 -f 0 --recipe 16epochs_16iterations_seed1 -device cpu --name busi_128_cpu
+
+`-tr` chooses others than nnUNetTrainer and nnUNetTrainerTaichi; `all` is every trainer of the paper's tables.
 
 Trainings that are finished are not repeated. `NAME_cases.csv` has a row a validation case (from nnU-Net's own
 summary.json), `NAME_epochs.csv` a row an epoch (from the log that nnU-Net keeps in its checkpoints).
@@ -19,7 +21,10 @@ from nnunetv2.paths import nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from scipy.stats import wilcoxon
 
+from nnunet_taichi import trainers
+
 TRAINERS = ("nnUNetTrainer", "nnUNetTrainerTaichi")
+ALL = ("nnUNetTrainer", *trainers.__all__)
 
 
 def train(dataset: int, fold: int, trainer: str, plans: str, device: str) -> Path:
@@ -64,13 +69,14 @@ def write(path: Path, rows: list[dict]) -> None:
 
 
 def summarise(cases: list[dict]) -> None:
-    """Print the mean Dice of both trainers over the cases, and Wilcoxon's p for the pairs."""
+    """Print the mean Dice of each trainer over the cases, and of two of them Wilcoxon's p for the pairs."""
     scores: dict[str, list[float]] = {}
     for row in sorted(cases, key=lambda row: (row["fold"], row["case"], row["label"])):
         scores.setdefault(row["trainer"], []).append(row["dice"])
     for trainer, dice in scores.items():
         print(f"{trainer}: mean Dice {sum(dice) / len(dice):.4f} of {len(dice)} cases")
-    print(f"Wilcoxon, two-sided: p = {wilcoxon(*scores.values()).pvalue:.2f}")
+    if len(scores) == 2:
+        print(f"Wilcoxon, two-sided: p = {wilcoxon(*scores.values()).pvalue:.2f}")
 
 
 def main() -> None:
@@ -78,14 +84,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-d", type=int, required=True, help="dataset id")
     parser.add_argument("-f", type=int, nargs="+", default=[0], help="folds")
-    parser.add_argument("-p", default="nnUNetPlans", help="plans of both trainers")
+    parser.add_argument("-tr", nargs="+", default=TRAINERS, help="trainers, without what --recipe says, or all")
+    parser.add_argument("-p", default="nnUNetPlans", help="plans of all trainers")
     parser.add_argument("-device", default="cuda", choices=("cuda", "cpu", "mps"))
-    parser.add_argument("--recipe", required=True, help="end of both trainers' names, as 40epochs_32iterations_seed1")
+    parser.add_argument("--recipe", required=True, help="end of the trainers' names, as 40epochs_32iterations_seed1")
     parser.add_argument("--name", required=True, help="of the CSV files")
     args = parser.parse_args()
     cases, epochs = [], []
     for fold in args.f:
-        for base in TRAINERS:
+        for base in ALL if args.tr == ["all"] else args.tr:
             trainer = f"{base}_{args.recipe}"
             run = {"trainer": trainer, "fold": fold}
             folder = train(args.d, fold, trainer, args.p, args.device)

@@ -60,3 +60,23 @@ class TaiChiConfig:
 
 
 _CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if get_origin(kind) is Literal}
+
+
+@dataclass(frozen=True)
+class PaperProtocol:
+    """How the paper trains (section V-B), whatever the network; where it is silent, the comment says how it is read."""
+
+    image_size: int = 224  # pixels a side, to which all images are resized
+    batch_size: int = 16
+    epochs: int = 40  # each as many images as the fold's training set has
+    learning_rate: float = 1e-4  # of Adam; "initial", but no schedule is given: constant
+    max_rotation: float = 10.0  # degrees to either side, beside the multiples of 90
+    gamma: tuple[float, float] = (0.5, 1.5)
+    shear: tuple[float, float] = (
+        0.6,
+        1.3,
+    )  # around 1, so read as 1 + the slope: literal slopes would leave no upright image
+    probability: float = 0.5  # of each augmentation, in each image; not given
+
+
+PAPER = PaperProtocol()

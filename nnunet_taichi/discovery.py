@@ -56,6 +56,16 @@ def quote_powershell(text: str) -> str:
     return "'" + re.sub("[^ -~]+", spell, text.replace("'", "''")) + "'"
 
 
+def require_variables(*names: str) -> None:
+    """Refuse to go on where nnU-Net would fail later, and less clearly.
+
+    Raises:
+        ValueError: one of these environment variables is not set.
+    """
+    if missing := [name for name in names if not os.environ.get(name)]:
+        raise ValueError(f'{", ".join(missing)} not set. Run: eval "$(nnunet_taichi env)"')
+
+
 POSIX = Shell("export {name}={value};", "mkdir -p {value};", shlex.quote)
 SHELLS = {
     "bash": POSIX,

@@ -1,13 +1,12 @@
 """`nnunet_taichi mine`: only the mining of easy and hard regions, as a training would do it first."""
 
 import argparse
-import os
 import sys
 
 import torch
 from nnunetv2.run.run_training import get_trainer_from_args
 
-from nnunet_taichi.discovery import DATA_VARIABLES, EXT_VARIABLE
+from nnunet_taichi.discovery import DATA_VARIABLES, EXT_VARIABLE, require_variables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Mine for one fold and say where the maps are."""
-    if missing := [name for name in (*DATA_VARIABLES, EXT_VARIABLE) if not os.environ.get(name)]:
-        return _fail(f'{", ".join(missing)} not set. Run: eval "$(nnunet_taichi env)"')
     try:
+        require_variables(*DATA_VARIABLES, EXT_VARIABLE)
         trainer = get_trainer_from_args(args.d, args.c, args.f, args.tr, args.p, True, torch.device(args.device))
     except (ValueError, RuntimeError, OSError) as error:  # no such data set, trainer, configuration or plans
         return _fail(str(error))

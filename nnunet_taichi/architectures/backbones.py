@@ -1,14 +1,14 @@
-"""Encoders that networks of the literature borrow, and the layer that ends them all."""
+"""Encoders that networks of the literature borrow, and their weights."""
 
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 SUFFIXES = (".safetensors", ".pth")
 
 
 def resnet34(input_channels: int, layers: tuple[int, ...] = (0, 1, 2, 3, 4)) -> nn.Module:
-    """Build ResNet-34 (He et al., CVPR 2016) with random weights.
+    """Build ResNet-34 (He et al., CVPR 2016) with random weights; its residual branches start open, as torchvision's.
 
     Args:
         input_channels: channels of the image.
@@ -21,26 +21,8 @@ def resnet34(input_channels: int, layers: tuple[int, ...] = (0, 1, 2, 3, 4)) -> 
     import timm  # lazily: the look-up of trainers needs none of it
 
     return timm.create_model(
-        "resnet34", pretrained=False, features_only=True, out_indices=layers, in_chans=input_channels
+        "resnet34", features_only=True, out_indices=layers, in_chans=input_channels, zero_init_last=False
     )
-
-
-class Output(nn.Module):
-    """A convolution to logits, under the name by which the host's -pretrained_weights knows layers of other classes.
-
-    Args:
-        channels: of the features.
-        num_classes: channels of the logits.
-        kernel_size: of the convolution, which keeps the size.
-    """
-
-    def __init__(self, channels: int, num_classes: int, kernel_size: int = 1) -> None:
-        super().__init__()
-        self.seg_layers = nn.ModuleList([nn.Conv2d(channels, num_classes, kernel_size, padding=kernel_size // 2)])
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return logits (B, num_classes, H, W) of features (B, channels, H, W)."""
-        return self.seg_layers[0](features)
 
 
 def load_imagenet_weights(encoders: dict[str, nn.Module], folder: str | Path) -> None:

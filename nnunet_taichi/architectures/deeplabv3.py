@@ -3,7 +3,7 @@
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from nnunet_taichi.architectures.backbones import Output
+from nnunet_taichi.architectures.blocks import Output
 from nnunet_taichi.architectures.precision import fast_on_cpu
 
 WIDTH = 256  # channels before the logits

@@ -150,14 +150,19 @@ class TaiChiNet(nn.Module):
             path.decoder.deep_supervision = enabled and self.num_scales > 1
 
     def compute_conv_feature_map_size(self, input_size: Sequence[int]) -> int:
-        """Return the number of values in all feature maps for one image of `input_size` pixels (for planners)."""
+        """Return the number of values in all feature maps for one image of `input_size` pixels (for planners).
+
+        The host counts a convolution's output once; training keeps it twice, before and after its normalisation. What
+        has no normalisation is kept once, and counts half.
+        """
+        encoder = self.positive.encoder
+        pixels = [np.prod(np.array(input_size) // stride) for stride in np.cumprod(encoder.strides, axis=0)]
         size = sum(path.compute_conv_feature_map_size(input_size) for path in self.paths)
-        if self.attention is not None:  # queries, keys and values of both paths
-            encoder = self.positive.encoder
-            bottleneck = np.array(input_size) // np.prod(encoder.strides, axis=0)
-            size += 4 * encoder.output_channels[-1] * np.prod(bottleneck)
+        if self.attention is not None:  # queries, keys and values of both paths, twice; the score of each once
+            channels = encoder.output_channels[-1]
+            size += 4 * channels * pixels[-1] + channels**2
         if self.head is not None:
-            size += self.head.channels * np.prod(input_size)
+            size += self.head.channels / 2 * sum(pixels[: 1 if self.head_on_features else self.num_scales])
         return int(size)
 
     def _count_scales(self) -> int:

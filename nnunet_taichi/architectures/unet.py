@@ -83,7 +83,9 @@ class PaperUNet(MaxPoolUNet):
     The parameters are those of `MaxPoolUNet`, whose defaults are the paper's numbers.
     """
 
-    def __init__(self, input_channels: int, num_classes: int, deep_supervision: bool = False, **unet_kwargs: Any) -> None:
+    def __init__(
+        self, input_channels: int, num_classes: int, deep_supervision: bool = False, **unet_kwargs: Any
+    ) -> None:
         super().__init__(input_channels, num_classes, deep_supervision, **unet_kwargs)
         encoder, widths = self.encoder, list(self.encoder.output_channels)[::-1]
         self.decoder.transpconvs = nn.ModuleList(
@@ -95,9 +97,7 @@ class PaperUNet(MaxPoolUNet):
                 pairwise(widths), encoder.strides[:0:-1], encoder.kernel_sizes[-2::-1], strict=True
             )
         )
-        self.decoder.seg_layers = nn.ModuleList(
-            encoder.conv_op(skip, num_classes, 3, padding=1) for skip in widths[1:]
-        )
+        self.decoder.seg_layers = nn.ModuleList(encoder.conv_op(skip, num_classes, 3, padding=1) for skip in widths[1:])
 
 
 class UNet(MaxPoolUNet):

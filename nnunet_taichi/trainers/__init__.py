@@ -4,7 +4,18 @@ from typing import Any
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from nnunet_taichi.trainers.networks import (
+    nnUNetTrainerAAUNet,
+    nnUNetTrainerAttentionUNet,
+    nnUNetTrainerCENet,
+    nnUNetTrainerDeepLabV3,
+    nnUNetTrainerFATNet,
+    nnUNetTrainerUNet,
+)
+from nnunet_taichi.trainers.paper import SUFFIX as PAPER
+from nnunet_taichi.trainers.paper import make_paper_trainer
 from nnunet_taichi.trainers.recipe import make_trainer, split_name
+from nnunet_taichi.trainers.rf_net import nnUNetTrainerRFNet
 from nnunet_taichi.trainers.taichi import nnUNetTrainerTaichi
 from nnunet_taichi.trainers.unet_plus_plus import nnUNetTrainerUNetPlusPlus
 from nnunet_taichi.trainers.variants import (
@@ -21,6 +32,12 @@ from nnunet_taichi.trainers.variants import (
 )
 
 __all__ = [
+    "nnUNetTrainerAAUNet",
+    "nnUNetTrainerAttentionUNet",
+    "nnUNetTrainerCENet",
+    "nnUNetTrainerDeepLabV3",
+    "nnUNetTrainerFATNet",
+    "nnUNetTrainerRFNet",
     "nnUNetTrainerTaichi",
     "nnUNetTrainerTaichi_ConsML",
     "nnUNetTrainerTaichi_ConvHead",
@@ -32,6 +49,7 @@ __all__ = [
     "nnUNetTrainerTaichi_Model6",
     "nnUNetTrainerTaichi_Model7",
     "nnUNetTrainerTaichi_SwappedHead",
+    "nnUNetTrainerUNet",
     "nnUNetTrainerUNetPlusPlus",
 ]
 
@@ -39,8 +57,10 @@ _BASES: dict[str, Any] = {name: globals()[name] for name in ("nnUNetTrainer", *_
 
 
 def __getattr__(name: str) -> type[nnUNetTrainer]:
-    """Make trainers with lengths or a seed in their name on demand (PEP 562)."""
-    base, numbers = split_name(name)
-    if not numbers or base not in _BASES or numbers.get("seed", 0) >= 2**32:  # numpy's largest seed
+    """Make trainers with the paper's protocol, lengths or a seed in their name on demand (PEP 562)."""
+    recipe, numbers = split_name(name)
+    base = recipe.removesuffix(PAPER)
+    if name in _BASES or base not in _BASES or numbers.get("seed", 0) >= 2**32:  # numpy's largest seed
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return make_trainer(_BASES[base], **numbers)
+    trainer: Any = _BASES[base] if base == recipe else make_paper_trainer(_BASES[base])
+    return make_trainer(trainer, **numbers) if numbers else trainer

@@ -51,9 +51,9 @@ class ComparisonTrainer(DurableTrainer):
         )
 
     def initialize(self) -> None:
-        """Say how many outputs there are (the host's constructor says many), and start encoders from ImageNet if so configured.
+        """Say how many outputs there are, and start encoders from ImageNet if so configured.
 
-        That is not done when building, for predicting builds as well and needs no such file.
+        The latter not when building: predicting builds as well, and needs no such files.
         """
         self.enable_deep_supervision = self.several_outputs
         super().initialize()

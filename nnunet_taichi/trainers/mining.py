@@ -2,6 +2,7 @@
 
 import os
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from nnunet_taichi.difficulty.coding import shares
 from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
 from nnunet_taichi.difficulty.storage import MapFolder, digest
+from nnunet_taichi.trainers.paper import PaperTraining, make_paper_trainer
 from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.recipe import make_trainer
 from nnunet_taichi.trainers.unet_plus_plus import TRAINING_CASES, nnUNetTrainerUNetPlusPlus
@@ -142,9 +144,12 @@ class Mining:
 
 
 def find_miner(trainer: nnUNetTrainer) -> type[nnUNetTrainer]:
-    """Return the U-Net++ trainer for a TaiChi trainer: a fraction of its epochs, the same iterations and seed."""
+    """Return the U-Net++ trainer for a TaiChi trainer: a fraction of its epochs, else what its name says."""
     numbers = {"epochs": max(1, round(trainer.config.miner_fraction * trainer.num_epochs))}
     for name in ("iterations", "seed"):
         if getattr(trainer, name, None) is not None:
             numbers[name] = getattr(trainer, name)
-    return make_trainer(nnUNetTrainerUNetPlusPlus, **numbers)
+    miner: Any = nnUNetTrainerUNetPlusPlus
+    if isinstance(trainer, PaperTraining):
+        miner = make_paper_trainer(miner)
+    return make_trainer(miner, **numbers)

@@ -1,6 +1,6 @@
 """Trainer names are recipes: lengths and seeds are read from the name that nnU-Net looks up.
 
-<Base>[_<N>epochs][_<M>iterations][_seed<S>]
+<Base>[_Paper][_<N>epochs][_<M>iterations][_seed<S>]
 """
 
 import random

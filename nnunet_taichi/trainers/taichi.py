@@ -11,6 +11,7 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
+from nnunet_taichi.architectures import TAICHINET
 from nnunet_taichi.curriculum import stage, warmup_epochs
 from nnunet_taichi.difficulty.coding import check_heads
 from nnunet_taichi.difficulty.transforms import ConvertSegmentationKeepDifficulty
@@ -18,7 +19,6 @@ from nnunet_taichi.losses.taichi_loss import TaiChiLoss
 from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.mining import Mining
 
-TAICHINET = "nnunet_taichi.architectures.taichinet.TaiChiNet"
 REGIONS_KEY = "nnunet_taichi_regions"  # in plans.json
 
 

@@ -1,6 +1,6 @@
 """What every network to compare with keeps; a network's own test file names it and inherits the rest."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ class NetworkContract:
     """
 
     network_class: type[nn.Module]
-    kwargs: dict[str, Any] = {}
+    kwargs: ClassVar[dict[str, Any]] = {}
     published: tuple[dict[str, Any], int]
     odd_size = (45, 70)
     learning_rate = 1e-3

@@ -7,7 +7,10 @@ from nnunet_taichi.architectures.deeplabv3 import DeepLabV3
 
 class TestDeepLabV3(NetworkContract):
     network_class = DeepLabV3
-    published = {"input_channels": 3, "num_classes": 21}, 39_638_869  # torchvision prints 42,004,074 with the auxiliary head
+    published = (
+        {"input_channels": 3, "num_classes": 21},
+        39_638_869,
+    )  # torchvision prints 42,004,074 with the auxiliary head
 
     def test_first_convolution_is_torchvisions_but_for_the_channels(self) -> None:
         three, one = (self.build(channels).backbone.conv1 for channels in (3, 1))

@@ -108,10 +108,14 @@ class TestInTheHost:
         assert isinstance(both, int)
         assert both > 2 * path or (config.head == "none" and config.attention is False and both == 2 * path)
 
-    def test_feature_maps_that_we_add(self):
-        bare, full = (build(config).compute_conv_feature_map_size((32, 16)) for config in (BARE, CONFIG))
-        attention = 2 * (16 + 8 + 8) * (8 * 4)  # Q, K, V of each path at a quarter of the resolution
-        head = 2 * (64 + 1) * 32 * 16
+    @pytest.mark.parametrize("scales", [1, 2])
+    def test_feature_maps_that_we_add(self, scales):
+        widths = (8, 16, 16) if scales == 1 else (8, 16, 16, 16)
+        kwargs = unet_kwargs(widths=widths)
+        bare, full = (build(config, **kwargs).compute_conv_feature_map_size((32, 16)) for config in (BARE, CONFIG))
+        positions = (32 * 16) // 4 ** (scales + 1)
+        attention = 2 * (16 + 8 + 8) * positions + 16 * 16  # Q, K, V of each path; both scores, which are kept once
+        head = (64 + 1) * sum((32 * 16, 16 * 8)[:scales])  # of both paths, kept once
         assert full - bare == attention + head
 
     def test_pickle_and_copy(self):

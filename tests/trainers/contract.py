@@ -53,7 +53,7 @@ class TrainerContract:
     def trainer(self, make_trainer: Any, plans: dict[str, Any], dataset_json: dict[str, Any]) -> nnUNetTrainer:
         trainer = make_trainer(self.trainer_class, plans, dataset_json)
         trainer.initialize()
-        trainer.set_deep_supervision_enabled(True)
+        trainer.set_deep_supervision_enabled(trainer.enable_deep_supervision)
         return trainer
 
     def test_host_finds_it(self, tmp_path: Any) -> None:
@@ -115,8 +115,8 @@ class TrainerContract:
         num_labels = len(trainer.label_manager.all_labels)  # from 0, without gaps
         segmentation = torch.randint(0, num_labels, (2, channels, *patch), dtype=torch.int16)
         cases = [transforms(image=torch.rand(1, *patch), segmentation=case) for case in segmentation]
-        targets: list[Tensor] = [torch.stack(t) for t in zip(*(case["segmentation"] for case in cases), strict=True)]
-        return {"data": torch.stack([case["image"] for case in cases]), "target": targets}
+        targets = [case["segmentation"] for case in cases]
+        return {"data": torch.stack([case["image"] for case in cases]), "target": collate(targets)}
 
     def _make_transforms(self, trainer: nnUNetTrainer, training: bool) -> Any:
         labels = trainer.label_manager
@@ -127,3 +127,10 @@ class TrainerContract:
         rotation, dummy_2d, _, mirror_axes = trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         patch = trainer.configuration_manager.patch_size
         return trainer.get_training_transforms(patch, rotation, scales, mirror_axes, dummy_2d, regions=regions)
+
+
+def collate(targets: list[Tensor] | list[list[Tensor]]) -> Tensor | list[Tensor]:
+    """Stack the targets of the cases, scale by scale where there are scales."""
+    if isinstance(targets[0], Tensor):
+        return torch.stack(targets)
+    return [torch.stack(scale) for scale in zip(*targets, strict=True)]

@@ -66,7 +66,7 @@ def make_architecture(dim: int, unet: str, features: tuple[int, ...]) -> dict[st
     stages = len(features)
     blocks = "n_blocks_per_stage" if unet == "ResidualEncoderUNet" else "n_conv_per_stage"
     return {
-        "network_class_name": f"{UNETS}.{unet}",
+        "network_class_name": unet if "." in unet else f"{UNETS}.{unet}",
         "arch_kwargs": {
             "n_stages": stages,
             "features_per_stage": list(features),

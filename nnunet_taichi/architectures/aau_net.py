@@ -1,0 +1,122 @@
+"""AAU-Net (Chen et al., TMI 2022): a U-Net whose stages choose their receptive field by channel, then by position."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, cat, nn
+
+from nnunet_taichi.architectures.blocks import Output, convolution
+from nnunet_taichi.architectures.padding import padded
+from nnunet_taichi.architectures.precision import fast_on_cpu
+
+
+class ChannelAttention(nn.Module):
+    """Choose between a dilated 3x3 and a 5x5 convolution, a weight a channel.
+
+    Args:
+        channels_in: of the input.
+        channels: of the output, and of the fully connected layers.
+    """
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.dilated = convolution(channels_in, channels, 3, dilation=3)
+        self.wide = convolution(channels_in, channels, 5)
+        # no norm within: pooled features of a single image in training have no statistics
+        self.weight = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(2 * channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, channels, 1)
+        )
+        self.merge = convolution(2 * channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features (B, channels, H, W) of features (B, channels_in, H, W)."""
+        dilated, wide = self.dilated(x), self.wide(x)
+        weight = self.weight(cat((dilated, wide), 1)).sigmoid()  # (B, channels, 1, 1)
+        return self.merge(_shares(weight, dilated, wide))
+
+
+class SpatialAttention(nn.Module):
+    """Choose between the channel attention's features and a plain 3x3 convolution, a weight a position.
+
+    Args:
+        channels_in: of the module's input.
+        channels: of the output.
+    """
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.plain = nn.Sequential(
+            convolution(channels_in, channels, 3), nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels)
+        )
+        self.weight = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, 1, 1))
+        self.merge = convolution(2 * channels, channels, 3)
+
+    def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
+        """Return features like `chosen`, (B, channels, H, W), of these and of the input x (B, channels_in, H, W)."""
+        plain = self.plain(x)
+        weight = self.weight(chosen + plain).sigmoid()  # (B, 1, H, W)
+        return self.merge(_shares(weight, chosen, plain))
+
+
+class HybridAdaptiveAttention(nn.Module):
+    """All that a stage consists of: both attentions, from `channels_in` to `channels` channels."""
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.channel = ChannelAttention(channels_in, channels)
+        self.spatial = SpatialAttention(channels_in, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features (B, channels, H, W) of features (B, channels_in, H, W)."""
+        return self.spatial(x, self.channel(x))
+
+
+class AAUNet(nn.Module):
+    """U-Net with one hybrid adaptive attention module a stage; any image size.
+
+    The paper's 29.2 M parameters (3 channels, 1 class) decided what its description leaves open: modules end in a 3x3
+    convolution, fully connected layers have the module's width, and features go up without a convolution of their own.
+
+    Args:
+        input_channels: channels of the image.
+        num_classes: channels of the logits.
+        cpu_bf16: see `fast_on_cpu`.
+        features_per_stage: widths of at most five stages.
+    """
+
+    def __init__(
+        self,
+        input_channels: int,
+        num_classes: int,
+        cpu_bf16: bool = True,
+        features_per_stage: Sequence[int] = (32, 64, 128, 256, 512),
+    ) -> None:
+        super().__init__()
+        widths = list(features_per_stage)
+        self.cpu_bf16 = cpu_bf16
+        self.encoder = nn.ModuleList(
+            HybridAdaptiveAttention(*pair) for pair in zip([input_channels, *widths[:-1]], widths, strict=True)
+        )
+        self.decoder = nn.ModuleList(
+            HybridAdaptiveAttention(skip + below, skip)
+            for skip, below in zip(widths[-2::-1], widths[:0:-1], strict=True)
+        )
+        self.output = Output(widths[0], num_classes)
+
+    @fast_on_cpu
+    @padded(16)
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits (B, num_classes, H, W) of images (B, C, H, W)."""
+        first, *deeper = self.encoder
+        skips = [first(image)]
+        for stage in deeper:
+            skips.append(stage(F.max_pool2d(skips[-1], 2)))
+        x = skips.pop()
+        for stage, skip in zip(self.decoder, skips[::-1], strict=True):
+            x = stage(cat((skip, F.interpolate(x, scale_factor=2.0)), 1))
+        return self.output(x)
+
+
+def _shares(weight: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Return both, concatenated: the first times `weight`, the second times what is left of it to 1."""
+    return cat((weight * first, (1 - weight) * second), 1)

@@ -1,0 +1,1 @@
+"""Planners that size patches and batches for two paths, and for the paper's protocol, by the host's planning."""

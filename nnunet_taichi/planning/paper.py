@@ -1,0 +1,67 @@
+"""The planner of the paper's protocol (section V-B): 224 x 224, batches of 16, the paper's U-Net."""
+
+from typing import Any
+
+import numpy as np
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.preprocessing.normalization.default_normalization_schemes import RescaleTo01Normalization
+
+from nnunet_taichi.architectures.unet import PAPER_WIDTHS
+from nnunet_taichi.config import PAPER
+
+STAGES = len(PAPER_WIDTHS)
+ARCHITECTURE = {
+    "network_class_name": "nnunet_taichi.architectures.unet.PaperUNet",
+    "arch_kwargs": {  # spelled out, as in every plan: U-Net++ and others take their sizes from here
+        "n_stages": STAGES,
+        "features_per_stage": PAPER_WIDTHS,
+        "conv_op": "torch.nn.modules.conv.Conv2d",
+        "kernel_sizes": [[3, 3]] * STAGES,
+        "strides": [[1, 1]] + [[2, 2]] * (STAGES - 1),
+        "n_conv_per_stage": [2] * STAGES,
+        "n_conv_per_stage_decoder": [2] * (STAGES - 1),
+        "conv_bias": True,
+        "norm_op": "torch.nn.modules.batchnorm.BatchNorm2d",
+        "norm_op_kwargs": {},
+        "dropout_op": None,
+        "dropout_op_kwargs": None,
+        "nonlin": "torch.nn.ReLU",
+        "nonlin_kwargs": {"inplace": True},
+    },
+    "_kw_requires_import": ("conv_op", "norm_op", "dropout_op", "nonlin"),
+}
+
+
+class nnUNetPlannerTaichiPaper(ExperimentPlanner):
+    """Plans for `<Trainer>_Paper`; memory is no concern of theirs.
+
+    Raises:
+        ValueError: the images are not 224 x 224. (The host crops black margins away: some may be smaller.)
+    """
+
+    def __init__(self, dataset_name_or_id: str | int, **options: Any) -> None:
+        super().__init__(dataset_name_or_id, **{"plans_name": "nnUNetTaichiPaperPlans", **options})
+        size = PAPER.image_size
+        largest = tuple(np.max(self.dataset_fingerprint["shapes_after_crop"], axis=0).tolist())
+        if largest != (1, size, size):
+            found = " x ".join(str(edge) for edge in largest if edge > 1)
+            raise ValueError(
+                f"The paper's protocol wants images of {size} x {size} pixels, those of {self.dataset_name} have up to "
+                f"{found}. Convert them with --resize {size}."
+            )
+
+    def determine_normalization_scheme_and_whether_mask_is_used_for_norm(self) -> tuple[list[str], list[bool]]:
+        """Scale each image to [0, 1], whatever its bits."""
+        channels = len(self.dataset_json["channel_names"])
+        return [RescaleTo01Normalization.__name__] * channels, [False] * channels
+
+    def get_plans_for_configuration(self, *args: Any, **kwargs: Any) -> dict:
+        """Put the paper's patch, batch and network into the host's plan."""
+        size = PAPER.image_size
+        paper = {"patch_size": (size, size), "batch_size": PAPER.batch_size, "architecture": ARCHITECTURE}
+        return super().get_plans_for_configuration(*args, **kwargs) | paper
+
+    def save_plans(self, plans: dict) -> None:
+        """Dice is one of each image in equation 16; the host fixes that of 2D plans just before it saves them."""
+        plans["configurations"]["2d"]["batch_dice"] = False
+        super().save_plans(plans)

@@ -1,0 +1,28 @@
+"""`nnunet_taichi plan_and_preprocess`: plans by our planners, and the data preprocessed as they say."""
+
+import argparse
+
+from nnunetv2.experiment_planning import plan_and_preprocess_api as host
+
+from nnunet_taichi.planning import plan
+
+PROCESSES = {"2d": 8, "3d_fullres": 4, "3d_lowres": 8}  # the host's own defaults
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `nnunet_taichi plan` and the number of processes."""
+    plan.add_arguments(parser)
+    parser.add_argument("-np", type=int, metavar="N", help="processes (default: as nnU-Net, 8, or 4 for 3d_fullres)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, preprocess, and say how to train."""
+    return plan.report_errors(_plan_and_preprocess_all, args)
+
+
+def _plan_and_preprocess_all(args: argparse.Namespace) -> None:
+    trainer = "nnUNetTrainerTaichi" + ("_Paper" if args.pl == plan.PAPER else "")
+    for dataset_id in args.d:
+        name, found = plan.plan(dataset_id, args)
+        host.preprocess_dataset(dataset_id, name, found, [args.np or PROCESSES.get(c, 4) for c in found])
+        print(f"Next: nnUNetv2_train {dataset_id} {found[0]} 0 -tr {trainer} -p {name}")

@@ -1,0 +1,112 @@
+"""Planners that know two paths: the host's own, told what TaiChiNet needs around the U-Net that they are sizing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
+    nnUNetPlannerResEncL,
+    nnUNetPlannerResEncM,
+    nnUNetPlannerResEncXL,
+)
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+
+from nnunet_taichi.architectures import TAICHINET
+
+PLENTY = 1e30  # voxels of a data set that does not limit the batch
+
+
+class TwoPathPlanner(ExperimentPlanner):
+    """Mixin in front of a planner of the host: its plans hold one path's U-Net, sized so that two fit the memory.
+
+    Two paths get what the host's own plans would use. That may be less than the target, for patches shrink in coarse
+    steps: so where stock nnU-Net trains on its plans, TaiChiNet trains on these.
+
+    Attributes:
+        default_name: of the plans.
+    """
+
+    default_name: str
+    UNet_vram_target_GB: float
+
+    def __init__(self, dataset_name_or_id: str | int, **options: Any) -> None:
+        super().__init__(dataset_name_or_id, **{"plans_name": self.default_name, **options})
+        self._two_paths = True
+        self._one_path_estimates: dict[str, int] = {}  # the host's cache of them
+
+    def get_plans_for_configuration(
+        self,
+        spacing: Sequence[float],
+        median_shape: Sequence[int],
+        data_identifier: str,
+        approximate_n_voxels_dataset: float,
+        _cache: dict[str, int],
+    ) -> dict:
+        """Plan for one path as the host would on plenty of data, then for two within the memory that this takes."""
+        target = self.UNet_vram_target_GB
+        try:
+            self._two_paths = False
+            estimates = self._one_path_estimates
+            plan = super().get_plans_for_configuration(spacing, median_shape, data_identifier, PLENTY, estimates)
+            self.UNet_vram_target_GB = target * min(1, self._used_share(plan))
+            self._two_paths = True
+            return super().get_plans_for_configuration(
+                spacing, median_shape, data_identifier, approximate_n_voxels_dataset, _cache
+            )
+        finally:
+            self.UNet_vram_target_GB, self._two_paths = target, True
+
+    def _used_share(self, plan: dict) -> float:
+        """Return how much of the memory target a plan for one path uses, by the host's estimate."""
+        dim = len(plan["patch_size"])
+        reference, batch_size = (getattr(self, f"UNet_reference_{name}_{dim}d") for name in ("val", "val_corresp_bs"))
+        reference *= batch_size * self.UNet_vram_target_GB / self.UNet_reference_val_corresp_GB
+        estimate = self._one_path_estimates[f"{plan['patch_size']}_{plan['architecture']['arch_kwargs']['strides']}"]
+        return estimate * plan["batch_size"] / reference
+
+    def static_estimate_VRAM_usage(  # noqa: N802
+        self,
+        patch_size: Sequence[int],
+        input_channels: int,
+        output_channels: int,
+        arch_class_name: str,
+        arch_kwargs: dict,
+        arch_kwargs_req_import: Sequence[str],
+    ) -> int:
+        """Return the values in all feature maps for one patch: of TaiChiNet around this U-Net, or of the U-Net alone.
+
+        The host compares it with what its reference U-Net has, to choose patch and batch.
+        """
+        if self._two_paths:
+            arch_kwargs = {**arch_kwargs, "unet_class": arch_class_name, "return_paths": True}
+            arch_class_name = TAICHINET
+        with torch.device("meta"):  # only sizes are asked for
+            network = get_network_from_plans(
+                arch_class_name, arch_kwargs, arch_kwargs_req_import, input_channels, output_channels, allow_init=False
+            )
+        return network.compute_conv_feature_map_size(patch_size)
+
+
+class nnUNetPlannerTaichi(TwoPathPlanner, ExperimentPlanner):
+    """Two plain U-Nets."""
+
+    default_name = "nnUNetTaichiPlans"
+
+
+class nnUNetPlannerTaichiResEncM(TwoPathPlanner, nnUNetPlannerResEncM):
+    """Two residual encoder U-Nets in 8 GB."""
+
+    default_name = "nnUNetTaichiResEncUNetMPlans"
+
+
+class nnUNetPlannerTaichiResEncL(TwoPathPlanner, nnUNetPlannerResEncL):
+    """Two residual encoder U-Nets in 24 GB."""
+
+    default_name = "nnUNetTaichiResEncUNetLPlans"
+
+
+class nnUNetPlannerTaichiResEncXL(TwoPathPlanner, nnUNetPlannerResEncXL):
+    """Two residual encoder U-Nets in 40 GB."""
+
+    default_name = "nnUNetTaichiResEncUNetXLPlans"

@@ -1,0 +1,80 @@
+"""The paper's training protocol (section V-B) for any trainer: `<Trainer>_Paper`."""
+
+from dataclasses import replace
+from functools import cache
+from math import ceil
+from typing import Any
+
+import torch
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from batchgeneratorsv2.transforms.utils.remove_label import RemoveLabelTansform
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+from nnunet_taichi.config import PAPER
+from nnunet_taichi.trainers.durable import DurableTrainer
+from nnunet_taichi.trainers.paper_augmentation import paper_transforms
+
+SUFFIX = "_Paper"
+
+
+class PaperTraining(nnUNetTrainer):
+    """Mixin in front of a trainer: Adam, 40 epochs of as many images as the fold has, the paper's augmentation.
+
+    The images of an epoch are drawn as the host draws them, with replacement. What the paper does not speak of stays
+    the host's: clipped gradients, its share of images drawn for their lesion, its validation.
+
+    Raises:
+        ValueError: the configuration is not 2D.
+    """
+
+    def __init__(  # the host reads its arguments by name: no others, no *args
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        if len(self.configuration_manager.patch_size) != 2:
+            raise ValueError(f"The paper's protocol is one of 2D images: train 2d, not {configuration}.")
+        self.num_epochs, self.initial_lr, self.weight_decay = PAPER.epochs, PAPER.learning_rate, 0
+        if not isinstance(self, DurableTrainer):  # the stock trainer; ours say by themselves how many outputs they have
+            self.enable_deep_supervision = False
+
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
+        """Return Adam and a schedule that leaves its rate alone."""
+        optimizer = torch.optim.Adam(self.network.parameters(), self.initial_lr)
+        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs, exponent=0)
+
+    def on_train_start(self) -> None:
+        """Set the length of an epoch, unless the trainer's name says it; the constructor has no data to count."""
+        if getattr(self, "iterations", None) is None:
+            batch_size = self.configuration_manager.batch_size
+            self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = (
+                ceil(len(cases) / batch_size) for cases in self.do_split()
+            )
+        super().on_train_start()
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple:  # noqa: N802
+        """Take whole images, and mirror them neither in training nor in prediction."""
+        self.inference_allowed_mirroring_axes = None
+        return (0.0, 0.0), False, self.configuration_manager.patch_size, None
+
+    @classmethod
+    def get_training_transforms(cls, *args: Any, **kwargs: Any) -> BasicTransform:
+        """Put the paper's augmentation in the place of the host's, which ends where it removes the label -1."""
+        pipeline = super().get_training_transforms(*args, **kwargs)
+        kinds = [isinstance(transform, RemoveLabelTansform) for transform in pipeline.transforms]
+        pipeline.transforms[: kinds.index(True)] = paper_transforms()
+        return pipeline
+
+
+@cache
+def make_paper_trainer(base: type[nnUNetTrainer]) -> type[Any]:
+    """Make (once) the subclass of `base` that trains by the paper's protocol."""
+    members: dict[str, Any] = {"__module__": __package__, "__doc__": f"{base.__name__} by the protocol of section V-B."}
+    if issubclass(base, DurableTrainer):
+        members["config"] = replace(base.config, deep_supervision=False, difficulty_terms="literal")
+    return type(base.__name__ + SUFFIX, (PaperTraining, base), members)

@@ -1,0 +1,64 @@
+"""The paper's augmentation (section V-B) as transforms of the host's kind."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from batchgeneratorsv2.transforms.intensity.gamma import GammaTransform
+from batchgeneratorsv2.transforms.spatial.rot90 import Rot90Transform
+from batchgeneratorsv2.transforms.utils.random import RandomTransform
+
+from nnunet_taichi.config import PAPER, PaperProtocol
+
+OUTSIDE = -1  # the host's label of what lies beyond the image, which it turns into background
+
+
+class RotateAndShear(BasicTransform):
+    """Rotate a 2D image and its segmentation by a few degrees, and shear them along x, about the middle.
+
+    Args:
+        protocol: ranges, and the probability of each of the two.
+    """
+
+    def __init__(self, protocol: PaperProtocol = PAPER) -> None:
+        super().__init__()
+        self.protocol = protocol
+
+    def get_parameters(self, **data_dict: Any) -> dict[str, float]:
+        """Draw the angle and the shear, both in degrees; 0 where the image stays as it is."""
+        protocol = self.protocol
+        rotate, shear = np.random.uniform(size=2) < protocol.probability
+        slope = np.random.uniform(*protocol.shear) - 1
+        angle = np.random.uniform(-protocol.max_rotation, protocol.max_rotation)
+        return {"angle": angle * rotate, "shear": math.degrees(math.atan(slope)) * shear}
+
+    def _apply_to_image(self, image: torch.Tensor, **params: float) -> torch.Tensor:
+        return _affine(image, "bilinear", 0, **params)
+
+    def _apply_to_segmentation(self, segmentation: torch.Tensor, **params: float) -> torch.Tensor:
+        return _affine(segmentation, "nearest", OUTSIDE, **params)
+
+
+def paper_transforms(protocol: PaperProtocol = PAPER) -> list[BasicTransform]:
+    """Return rotation by multiples of 90 degrees, rotation by a few, shear, and gamma."""
+    quarter_turns = Rot90Transform(num_axis_combinations=1, allowed_axes={0, 1})
+    gamma = GammaTransform(
+        protocol.gamma, p_invert_image=0, synchronize_channels=True, p_per_channel=1, p_retain_stats=0
+    )
+    return [
+        RandomTransform(quarter_turns, apply_probability=protocol.probability),
+        RotateAndShear(protocol),
+        RandomTransform(gamma, apply_probability=protocol.probability),
+    ]
+
+
+def _affine(picture: torch.Tensor, interpolation: str, fill: float, angle: float, shear: float) -> torch.Tensor:
+    """Resample a picture (C, H, W)."""
+    from torchvision.transforms import InterpolationMode  # lazily: the look-up of trainers needs none of it
+    from torchvision.transforms.functional import affine
+
+    if not angle and not shear:
+        return picture
+    return affine(picture, angle, [0, 0], 1.0, [shear, 0.0], InterpolationMode(interpolation), [float(fill)])
