@@ -1,0 +1,66 @@
+"""Data sets of which nothing but their fingerprint exists: all that planning reads."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnunet_taichi.host_commands import isolated_environment
+
+MakeDataset = Callable[..., str]
+LESION = {"background": 0, "lesion": 1}
+DISC_AND_CUP = {"background": 0, "disc": [1, 2], "cup": 2}
+
+
+@pytest.fixture
+def nnunet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Fresh nnUNet_* folders."""
+    for name in [name for name in os.environ if name.startswith("nnUNet_")]:
+        monkeypatch.delenv(name)
+    for name, value in isolated_environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("nnUNet_n_proc_DA", "2")
+    return tmp_path
+
+
+@pytest.fixture
+def make_dataset(nnunet: Path) -> MakeDataset:
+    """Make `Dataset001_Made` of so many cases of one shape (Z, Y, X), Z being 1 in 2D."""
+
+    def make(
+        shape: tuple[int, int, int],
+        cases: int = 500,
+        channels: int = 1,
+        labels: dict[str, Any] = LESION,
+        spacing: tuple[float, float, float] | None = None,
+    ) -> str:
+        name, flat = "Dataset001_Made", shape[0] == 1
+        raw, preprocessed = nnunet / "nnUNet_raw" / name, nnunet / "nnUNet_preprocessed" / name
+        ending, reader = (".png", "NaturalImage2DIO") if flat else (".nii.gz", "SimpleITKIO")
+        for folder in (raw / "imagesTr", raw / "labelsTr", preprocessed):
+            folder.mkdir(parents=True)
+        for file in (f"imagesTr/case_0000{ending}", f"labelsTr/case{ending}"):
+            (raw / file).touch()
+        dataset_json = {
+            "channel_names": {str(channel): "light" for channel in range(channels)},
+            "labels": labels,
+            "numTraining": cases,
+            "file_ending": ending,
+            "overwrite_image_reader_writer": reader,
+        }
+        if any(isinstance(label, list) for label in labels.values()):
+            dataset_json["regions_class_order"] = list(range(1, len(labels)))
+        fingerprint = {
+            "spacings": [spacing or ((999, 1, 1) if flat else (1, 1, 1))] * cases,
+            "shapes_after_crop": [shape] * cases,
+            "foreground_intensity_properties_per_channel": {},
+            "median_relative_size_after_cropping": 1.0,
+        }
+        (raw / "dataset.json").write_text(json.dumps(dataset_json))
+        (preprocessed / "dataset_fingerprint.json").write_text(json.dumps(fingerprint))
+        return name
+
+    return make

@@ -1,0 +1,35 @@
+import torch
+from torch import nn
+
+from nnunet_taichi.planning.memory import saved_bytes
+
+FLOAT = 4
+
+
+class Chain(nn.Module):
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x)
+
+
+def test_convolutions_keep_their_inputs_alone() -> None:
+    network = Chain(nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(3, 5, 3, padding=1))
+    assert saved_bytes(network, (2, 1, 8, 8)) == 2 * (1 + 3) * 8 * 8 * FLOAT
+
+
+def test_what_two_layers_keep_together_counts_once() -> None:
+    """A ReLU in place keeps its output, which is the next convolution's input and was the first one's output."""
+    network = Chain(nn.Conv2d(1, 3, 1), nn.ReLU(inplace=True), nn.Conv2d(3, 1, 1))
+    assert saved_bytes(network, (2, 1, 8, 8)) == 2 * (1 + 3) * 8 * 8 * FLOAT
+
+
+def test_grows_with_the_batch_and_leaves_the_network_alone() -> None:
+    network = Chain(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 1, 1))
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    one, two, three = (saved_bytes(network, (batch, 1, 16, 16)) for batch in (1, 2, 3))
+    maps = (1 + 4 + 4) * 16 * 16 * FLOAT  # the image, and what goes into and comes out of norm and ReLU
+    assert three - two == two - one == maps
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
