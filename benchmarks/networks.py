@@ -2,7 +2,7 @@
 
     python benchmarks/networks.py [--batch-size 16] [--repeats 3]
 
-Each trainer builds its network on the paper's plans: one grey channel, background and lesion. Writes networks.csv and
+Each trainer builds its network on the paper's plans: three channels, background and lesion. Writes networks.csv and
 networks.md. Columns:
 
 * parameters: millions.
@@ -29,6 +29,7 @@ from nnunet_taichi.config import PAPER
 from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.planning.paper import ARCHITECTURE
 
+CHANNELS = 3  # as the paper counts parameters
 QUOTED = {  # Wang et al., JBHI 2024, mean Dice on BUSI without normal cases: tables I to IV
     "Taichi_Model1": 0.758,
     "Taichi_Model2": 0.770,
@@ -63,7 +64,7 @@ def build(name: str) -> nn.Module:
     """Return the network of a trainer in training mode, in float32 on every processor."""
     base = getattr(trainers, f"nnUNetTrainer{name}_Paper")
     trainer = type(base.__name__, (base,), {"config": replace(base.config, cpu_bf16=False)})
-    return trainer.build_network_architecture(*paper_configuration(), 1, 2, True).train()
+    return trainer.build_network_architecture(*paper_configuration(), CHANNELS, 2, True).train()
 
 
 def total(outputs: Any) -> Tensor:
@@ -75,7 +76,7 @@ def total(outputs: Any) -> Tensor:
 
 def measure_step(network: nn.Module, device: torch.device, batch_size: int, repeats: int) -> float:
     """Return the least seconds of a forward and backward pass."""
-    image, seconds = torch.rand(batch_size, 1, *[PAPER.image_size] * 2, device=device), []
+    image, seconds = torch.rand(batch_size, CHANNELS, *[PAPER.image_size] * 2, device=device), []
     for _ in range(repeats + 1):  # the first warms up
         start = time.perf_counter()
         with torch.autocast(device.type, enabled=device.type == "cuda"):
@@ -89,7 +90,7 @@ def measure_step(network: nn.Module, device: torch.device, batch_size: int, repe
 
 def measure(name: str, device: torch.device, batch_size: int, repeats: int) -> dict[str, Any]:
     """Return one row of the table."""
-    shape = (1, *[PAPER.image_size] * 2)
+    shape = (CHANNELS, *[PAPER.image_size] * 2)
     network = build(name)
     kept = saved_bytes(network, (PAPER.batch_size, *shape))
     with FlopCounterMode(display=False) as flops, torch.no_grad():

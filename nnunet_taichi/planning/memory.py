@@ -28,7 +28,9 @@ def saved_bytes(network: nn.Module, input_shape: tuple[int, ...]) -> int:
     fake = FakeTensorMode()  # tensors without content
     state = {name: fake.from_tensor(t) for name, t in chain(network.named_parameters(), network.named_buffers())}
     with fake, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        output = torch.func.functional_call(network, state, torch.empty(input_shape))  # held, and what it keeps with it
+        # not as tied weights: the host's decoder holds the encoder as well, and swapping both restores neither
+        image = torch.empty(input_shape)
+        output = torch.func.functional_call(network, state, image, tie_weights=False)  # held, and what it keeps with it
         total = sum(storage.nbytes() for storage in kept.values())
         del output
     return total

@@ -1,6 +1,7 @@
 import torch
 from torch import nn
 
+from nnunet_taichi.architectures.unet import UNet
 from nnunet_taichi.planning.memory import saved_bytes
 
 FLOAT = 4
@@ -33,3 +34,11 @@ def test_grows_with_the_batch_and_leaves_the_network_alone() -> None:
     maps = (1 + 4 + 4) * 16 * 16 * FLOAT  # the image, and what goes into and comes out of norm and ReLU
     assert three - two == two - one == maps
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_network_whose_decoder_holds_the_encoder_stays_usable() -> None:
+    network = UNet(1, 2, features_per_stage=(4, 8), cpu_bf16=False)
+    image = torch.rand(2, 1, 8, 8)
+    before = network(image)
+    saved_bytes(network, (2, 1, 8, 8))
+    torch.testing.assert_close(network(image), before)
