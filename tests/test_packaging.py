@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 SOURCES = ("nnunet_taichi", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
-TRAINERS = ("nnUNetTrainerTaichi", "nnUNetTrainerUNetPlusPlus", "nnUNetTrainerTaichi_3epochs_2iterations_seed1")
+TRAINERS = ("nnUNetTrainerTaichi", "nnUNetTrainerFATNet", "nnUNetTrainerTaichi_Paper_3epochs_2iterations_seed1")
 LOOK_UP = """
 import sys
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name

@@ -99,7 +99,7 @@ def test_every_level_learns():
         return [float(soft_dice(winner, truth)) for winner in winners]
 
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
-    for _ in range(60):
+    for _ in range(50):
         optimizer.zero_grad()
         outputs = network(image)
         loss = sum(F.cross_entropy(z, truth) - soft_dice(z.softmax(1)[:, 1], truth) for z in outputs) / len(outputs)
@@ -107,4 +107,5 @@ def test_every_level_learns():
         optimizer.step()
     dice = dice_of_levels()
     assert len(dice) == 4
+    assert dice[0] > 0.8  # the deepest, which the host scores
     assert min(dice) > 0.7

@@ -10,7 +10,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunet_taichi import trainers
 from nnunet_taichi.trainers.recipe import Recipe, make_trainer, split_name, suffix
 
-BASES = ["nnUNetTrainer", "nnUNetTrainerTaichi", "nnUNetTrainerUNetPlusPlus"]
+BASES = ["nnUNetTrainer", "nnUNetTrainerTaichi", "nnUNetTrainerUNetPlusPlus", "nnUNetTrainerTaichi_Model3_Paper"]
 ENDINGS = {
     "_3epochs": {"epochs": 3},
     "_250iterations": {"iterations": 250},
