@@ -18,7 +18,7 @@ COMMANDS = {  # name: (module, what `nnunet_taichi --help` says)
     "convert": ("nnunet_taichi.dataset_conversion", "turn a data set or your own images into an nnU-Net raw data set"),
     "audit": ("nnunet_taichi.dataset_conversion.audit", "find twins among images, and folds that divide them"),
     "plan": ("nnunet_taichi.planning.plan", "plan for two paths, or for the paper's protocol"),
-    "plan_and_preprocess": ("nnunet_taichi.planning.plan_and_preprocess", "the same, and the data preprocessed as planned"),
+    "plan_and_preprocess": ("nnunet_taichi.planning.plan_and_preprocess", "plan, and preprocess the data so"),
     "mine": ("nnunet_taichi.mine", "train the U-Net++ of a fold and write its easy/hard maps"),
     "demo": ("nnunet_taichi.demo", "the whole way on phantoms, in minutes, on a laptop"),
 }
