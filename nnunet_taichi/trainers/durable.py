@@ -21,9 +21,13 @@ class DurableTrainer(nnUNetTrainer):
         """Set the rhythm of checkpoints; the host's 50 epochs leave a short training nothing to resume from."""
         self.save_every = max(1, min(self.config.max_lost_epochs, self.num_epochs // 100))
         self.print_to_log_file(f"TaiChi configuration: {asdict(self.config)}")
+        self.prepare()
         super().on_train_start()
         if self.local_rank == 0:
             save_json(asdict(self.config), join(self.output_folder, "taichi_config.json"), sort_keys=False)
+
+    def prepare(self) -> None:
+        """Do what a training needs before the host reads its data."""
 
     def save_checkpoint(self, filename: str) -> None:
         """Write beside and rename: the host writes in place, and an interruption leaves a torn file."""

@@ -100,15 +100,14 @@ class nnUNetTrainerTaichi(DurableTrainer):
         """Train U-Net++ and write the easy/hard maps of this fold, as far as they are missing; return their folder."""
         return Mining(self).run()
 
-    def on_train_start(self) -> None:
-        """Prepare the difficulty maps before the host reads its data; they are the one thing that it does not have."""
+    def prepare(self) -> None:
+        """Make the difficulty maps, the one thing that the host does not have."""
         if self.config.easy_to_hard and self.current_epoch < self.num_epochs:  # --c also repeats a validation
             warmup = warmup_epochs(self.num_epochs, self.config)
             self.print_to_log_file(
                 f"Stage 1 (easy): {warmup} epochs, stage 2 (hard): {self.num_epochs - warmup} epochs."
             )
             self.difficulty_folder = self.mine()
-        super().on_train_start()
 
     def get_tr_and_val_datasets(self) -> tuple[nnUNetBaseDataset, nnUNetBaseDataset]:
         """Hand the maps to the training data set alone: validation cases have none."""

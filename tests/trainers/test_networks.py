@@ -1,6 +1,7 @@
 """The networks to compare with, as trainers."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,11 @@ class TestImageNetWeights:
         trainer = make_trainer(trainers.nnUNetTrainerCENet, make_2d_plans(), ONE_LABEL)
         trainer.initialize()
         assert "ImageNet weights: not used" in Path(trainer.log_file).read_text()
+
+
+def test_configuration_is_on_record(dataset: Path, start_trainer: Any) -> None:
+    trainer = start_trainer(trainers.nnUNetTrainerUNet_1epochs_1iterations)
+    trainer.run_training()
+    recorded = json.loads((Path(trainer.output_folder) / "taichi_config.json").read_text())
+    assert recorded == asdict(trainer.config)
+    assert f"TaiChi configuration: {recorded}" in Path(trainer.log_file).read_text()
