@@ -26,7 +26,8 @@ def saved_bytes(network: nn.Module, input_shape: tuple[int, ...]) -> int:
         return tensor
 
     fake = FakeTensorMode()  # tensors without content
-    state = {name: fake.from_tensor(t) for name, t in chain(network.named_parameters(), network.named_buffers())}
+    tensors = chain(network.named_parameters(), network.named_buffers())
+    state: dict[str, Tensor] = {name: fake.from_tensor(tensor) for name, tensor in tensors}
     with fake, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         # not as tied weights: the host's decoder holds the encoder as well, and swapping both restores neither
         image = torch.empty(input_shape)
