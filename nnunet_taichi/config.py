@@ -72,10 +72,7 @@ class PaperProtocol:
     learning_rate: float = 1e-4  # of Adam; "initial", but no schedule is given: constant
     max_rotation: float = 10.0  # degrees to either side, beside the multiples of 90
     gamma: tuple[float, float] = (0.5, 1.5)
-    shear: tuple[float, float] = (
-        0.6,
-        1.3,
-    )  # around 1, so read as 1 + the slope: literal slopes would leave no upright image
+    shear: tuple[float, float] = (0.6, 1.3)  # around 1: read as 1 + the slope; literal slopes leave nothing upright
     probability: float = 0.5  # of each augmentation, in each image; not given
 
 

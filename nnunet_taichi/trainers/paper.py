@@ -63,11 +63,11 @@ class PaperTraining(nnUNetTrainer):
         return (0.0, 0.0), False, self.configuration_manager.patch_size, None
 
     @classmethod
-    def get_training_transforms(cls, *args: Any, **kwargs: Any) -> BasicTransform:
+    def get_training_transforms(cls, patch_size: Any, *args: Any, **kwargs: Any) -> BasicTransform:
         """Put the paper's augmentation in the place of the host's, which ends where it removes the label -1."""
-        pipeline = super().get_training_transforms(*args, **kwargs)
+        pipeline = super().get_training_transforms(patch_size, *args, **kwargs)
         kinds = [isinstance(transform, RemoveLabelTansform) for transform in pipeline.transforms]
-        pipeline.transforms[: kinds.index(True)] = paper_transforms()
+        pipeline.transforms[: kinds.index(True)] = paper_transforms(patch_size)
         return pipeline
 
 

@@ -1,6 +1,7 @@
 """The paper's augmentation (section V-B) as transforms of the host's kind."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,10 @@ class RotateAndShear(BasicTransform):
         return _affine(segmentation, "nearest", OUTSIDE, **params)
 
 
-def paper_transforms(protocol: PaperProtocol = PAPER) -> list[BasicTransform]:
-    """Return rotation by multiples of 90 degrees, rotation by a few, shear, and gamma."""
-    quarter_turns = Rot90Transform(num_axis_combinations=1, allowed_axes={0, 1})
+def paper_transforms(patch_size: Sequence[int], protocol: PaperProtocol = PAPER) -> list[BasicTransform]:
+    """Return rotation by multiples of 90 degrees (180, if the patch is no square), by a few, shear, and gamma."""
+    turns = (1, 2, 3) if len(set(patch_size)) == 1 else (2,)
+    quarter_turns = Rot90Transform(1, turns, allowed_axes={0, 1})
     gamma = GammaTransform(
         protocol.gamma, p_invert_image=0, synchronize_channels=True, p_per_channel=1, p_retain_stats=0
     )

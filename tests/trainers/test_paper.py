@@ -192,14 +192,15 @@ class TestAugmentation:
         agreement = ((moved == 1) == (sheared > 0.5))[inside].float().mean()
         assert agreement > 0.98
 
-    def test_intensities_stay_in_range(self) -> None:
+    @pytest.mark.parametrize("patch", [(32, 32), (32, 48)])
+    def test_size_and_intensities_stay(self, patch: tuple[int, int]) -> None:
         for seed in range(20):
             np.random.seed(seed)
             torch.manual_seed(seed)
-            data = {"image": torch.rand(1, 32, 32), "segmentation": torch.ones(1, 32, 32, dtype=torch.int16)}
-            for transform in paper_transforms():
+            data = {"image": torch.rand(1, *patch), "segmentation": torch.ones(1, *patch, dtype=torch.int16)}
+            for transform in paper_transforms(patch):
                 data = transform(**data)
-            assert data["image"].shape == (1, 32, 32)
+            assert data["image"].shape == data["segmentation"].shape == (1, *patch)
             assert data["image"].min() >= 0
             assert data["image"].max() <= 1
             assert set(data["segmentation"].unique().tolist()) <= {-1, 1}
