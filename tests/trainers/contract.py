@@ -1,7 +1,5 @@
 """What nnU-Net expects of any trainer; a trainer's own test file names the trainer and inherits it all."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -12,14 +10,6 @@ from tiny_plans import LABELS, configuration_name, make_dataset_json, make_plans
 from torch import Tensor, nn
 
 from nnunet_taichi import trainers
-from nnunet_taichi.host_commands import isolated_environment
-
-FIND = """
-import sys
-from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
-for name in sys.argv[1:]:
-    print("found", recursive_find_trainer_class_by_name(name).__name__)
-"""
 
 
 class TrainerContract:
@@ -55,14 +45,6 @@ class TrainerContract:
         trainer.initialize()
         trainer.set_deep_supervision_enabled(trainer.enable_deep_supervision)
         return trainer
-
-    def test_host_finds_it(self, tmp_path: Any) -> None:
-        names = [self.trainer_name, f"{self.trainer_name}_3epochs_2iterations_seed1"]
-        result = subprocess.run(
-            [sys.executable, "-c", FIND, *names], env=isolated_environment(tmp_path), capture_output=True, text=True
-        )
-        assert result.returncode == 0, result.stderr
-        assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("found")] == names
 
     def test_builds_from_the_class(self, plans: dict[str, Any], dim: int) -> None:
         plans_manager = PlansManager(plans)

@@ -1,26 +1,22 @@
 """The paper's protocol in front of any trainer."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from contract import FIND, TrainerContract
+from contract import TrainerContract
 from mining_tools import miner_epochs
 from tiny_dataset import SPLITS
 from tiny_plans import LABELS, make_dataset_json, make_plans
 
 from nnunet_taichi import trainers
 from nnunet_taichi.config import PAPER
-from nnunet_taichi.host_commands import isolated_environment
 from nnunet_taichi.trainers.mining import find_miner
 from nnunet_taichi.trainers.paper_augmentation import RotateAndShear, paper_transforms
 
-BASES = ["nnUNetTrainer", *trainers.__all__]
 ONE_LABEL = make_dataset_json(LABELS["one label"])
 
 
@@ -63,14 +59,6 @@ class TestUNetPlusPlus(TwoDimensional):
 
 
 class TestNames:
-    def test_host_finds_them(self, tmp_path: Path) -> None:
-        names = [name + end for name in BASES for end in ("_Paper", "_Paper_2epochs_3iterations_seed1")]
-        result = subprocess.run(
-            [sys.executable, "-c", FIND, *names], env=isolated_environment(tmp_path), capture_output=True, text=True
-        )
-        assert result.returncode == 0, result.stderr
-        assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("found")] == names
-
     @pytest.mark.parametrize(
         "name",
         [

@@ -1,19 +1,16 @@
 """The paper's ablations as trainers: each differs in exactly the part that it names, and trains."""
 
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 import torch
-from contract import FIND, TrainerContract
+from contract import TrainerContract
 from tiny_plans import LABELS, make_dataset_json, make_plans
 
 from nnunet_taichi import trainers
 from nnunet_taichi.architectures.taichinet import paper_taichinet
 from nnunet_taichi.curriculum import Stage
-from nnunet_taichi.host_commands import isolated_environment
 from nnunet_taichi.trainers import nnUNetTrainerTaichi
 
 NAMES = [name for name in trainers.__all__ if name.startswith("nnUNetTrainerTaichi_")]
@@ -46,15 +43,6 @@ def count(config: Any) -> int:
 def test_all_models_of_the_tables_are_there() -> None:
     expected = {*PARTS, "ConsML", "ConvHead", "SwappedHead"}
     assert {name.removeprefix("nnUNetTrainerTaichi_") for name in NAMES} == expected
-
-
-def test_host_finds_them(tmp_path: Any) -> None:
-    names = [*NAMES, *(f"{name}_3epochs_2iterations_seed1" for name in NAMES)]
-    result = subprocess.run(
-        [sys.executable, "-c", FIND, *names], env=isolated_environment(tmp_path), capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr
-    assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("found")] == names
 
 
 @pytest.mark.parametrize("model", PARTS)
