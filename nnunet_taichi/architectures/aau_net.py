@@ -49,7 +49,8 @@ class SpatialAttention(nn.Module):
             convolution(channels_in, channels, 3), nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels)
         )
         self.weight = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, 1, 1))
-        self.merge = convolution(2 * channels, channels, 3)
+        merge = nn.Conv2d(2 * channels, channels, 3, padding=1, bias=False)
+        self.merge = nn.Sequential(merge, nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
         """Return features like `chosen`, (B, channels, H, W), of these and of the input x (B, channels_in, H, W)."""

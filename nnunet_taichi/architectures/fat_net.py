@@ -26,7 +26,9 @@ def excitation(channels: int) -> nn.Sequential:
 
 
 class FeatureAdaptation(nn.Module):
-    """FAM: the sum of a 3x3 and a 1x1 convolution, applied several times in a row with the same weights.
+    """FAM: the sum of a 3x3 and a 1x1 convolution, each with a ReLU, several times in a row with the same weights.
+
+    There is no norm: one set of statistics would not fit all repetitions.
 
     Args:
         channels: of the skip, kept throughout.
@@ -36,12 +38,12 @@ class FeatureAdaptation(nn.Module):
     def __init__(self, channels: int, repetitions: int) -> None:
         super().__init__()
         self.repetitions = repetitions
-        self.wide, self.narrow = convolution(channels, channels, 3), convolution(channels, channels, 1)
+        self.wide, self.narrow = nn.Conv2d(channels, channels, 3, padding=1), nn.Conv2d(channels, channels, 1)
 
     def forward(self, skip: Tensor) -> Tensor:
         """Return the adapted skip, (B, channels, H, W) of the same."""
         for _ in range(self.repetitions):
-            skip = self.wide(skip) + self.narrow(skip)
+            skip = self.wide(skip).relu() + self.narrow(skip).relu()
         return skip
 
 

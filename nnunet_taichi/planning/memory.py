@@ -30,7 +30,7 @@ def saved_bytes(network: nn.Module, input_shape: tuple[int, ...]) -> int:
     state: dict[str, Tensor] = {name: fake.from_tensor(tensor) for name, tensor in tensors}
     with fake, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         # not as tied weights: the host's decoder holds the encoder as well, and swapping both restores neither
-        image = torch.empty(input_shape)
+        image = torch.empty(input_shape, device=next(network.parameters()).device)
         output = torch.func.functional_call(network, state, image, tie_weights=False)  # held, and what it keeps with it
         total = sum(storage.nbytes() for storage in kept.values())
         del output

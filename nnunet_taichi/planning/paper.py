@@ -1,5 +1,6 @@
 """The planner of the paper's protocol (section V-B): 224 x 224, batches of 16, the paper's U-Net."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -36,19 +37,28 @@ class nnUNetPlannerTaichiPaper(ExperimentPlanner):
     """Plans for `<Trainer>_Paper`; memory is no concern of theirs.
 
     Raises:
-        ValueError: the images are not 224 x 224. (The host crops black margins away: some may be smaller.)
+        ValueError: the images are not 224 x 224, or 3D, or of several spacings, by which the host would resize them.
     """
 
     def __init__(self, dataset_name_or_id: str | int, **options: Any) -> None:
         super().__init__(dataset_name_or_id, **{"plans_name": "nnUNetTaichiPaperPlans", **options})
-        size = PAPER.image_size
-        largest = tuple(np.max(self.dataset_fingerprint["shapes_after_crop"], axis=0).tolist())
-        if largest != (1, size, size):
-            found = " x ".join(str(edge) for edge in largest if edge > 1)
+        name, size = self.dataset_name, PAPER.image_size
+        depth, *largest = np.max(self.dataset_fingerprint["shapes_after_crop"], axis=0).tolist()
+        if depth > 1:
+            raise ValueError(f"The paper's protocol is one of 2D images, and those of {name} are 3D.")
+        if len({tuple(spacing) for spacing in self.dataset_fingerprint["spacings"]}) > 1:
+            raise ValueError(f"The images of {name} have several spacings, by which nnU-Net would resize them.")
+        if max(largest) <= size:  # may be larger: the host has cropped black margins away
+            largest = self._size_of_first_image()
+        if largest != [size, size]:
             raise ValueError(
-                f"The paper's protocol wants images of {size} x {size} pixels, those of {self.dataset_name} have up to "
-                f"{found}. Convert them with --resize {size}."
+                f"The paper's protocol wants images of {size} x {size} pixels, those of {name} have up to "
+                f"{largest[0]} x {largest[1]}. Convert them with --resize {size}."
             )
+
+    def _size_of_first_image(self) -> list[int]:
+        files = next(iter(self.dataset.values()))["images"]
+        return list(self.determine_reader_writer()().read_images(files)[0].shape[2:])
 
     def determine_normalization_scheme_and_whether_mask_is_used_for_norm(self) -> tuple[list[str], list[bool]]:
         """Scale each image to [0, 1], whatever its bits."""
@@ -58,7 +68,7 @@ class nnUNetPlannerTaichiPaper(ExperimentPlanner):
     def get_plans_for_configuration(self, *args: Any, **kwargs: Any) -> dict:
         """Put the paper's patch, batch and network into the host's plan."""
         size = PAPER.image_size
-        paper = {"patch_size": (size, size), "batch_size": PAPER.batch_size, "architecture": ARCHITECTURE}
+        paper = {"patch_size": (size, size), "batch_size": PAPER.batch_size, "architecture": deepcopy(ARCHITECTURE)}
         return super().get_plans_for_configuration(*args, **kwargs) | paper
 
     def save_plans(self, plans: dict) -> None:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from nnunetv2.configuration import default_num_processes
 from nnunetv2.experiment_planning import plan_and_preprocess_api as host
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 
@@ -27,14 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-d", nargs="+", type=int, required=True, metavar="ID", help="dataset ids")
     add(
-        "-c", nargs="+", default=CONFIGURATIONS, metavar="CONFIGURATION", help="those you want (default: all there are)"
+        "-c", nargs="+", choices=CONFIGURATIONS, metavar="CONFIGURATION", help="those you want (default: all there are)"
     )
-    add("-pl", default="nnUNetPlannerTaichi", choices=PLANNERS, metavar="PLANNER", help=" | ".join(PLANNERS))
-    add("--paper", action="store_const", dest="pl", const=PAPER, help=f"the paper's protocol, as -pl {PAPER}")
+    which = parser.add_mutually_exclusive_group()
+    names = " | ".join(PLANNERS)
+    which.add_argument("-pl", default="nnUNetPlannerTaichi", choices=PLANNERS, metavar="PLANNER", help=names)
+    which.add_argument("--paper", action="store_const", dest="pl", const=PAPER, help=f"as -pl {PAPER}")
     add("-gpu_memory_target", type=_positive, metavar="GB", help="GPU memory to size for (default: the planner's)")
     add("-overwrite_target_spacing", nargs=3, type=_positive, metavar="MM", help="spacing of 3d_fullres")
     add("-overwrite_plans_name", metavar="PLANS", help="another name for the plans")
-    add("-npfp", type=int, default=8, metavar="N", help="processes for the fingerprint (default: %(default)s)")
+    add("-npfp", type=int, default=default_num_processes, metavar="N", help="processes (default: %(default)s)")
     add("--verify_dataset_integrity", action="store_true", help="check the data set first")
     add("--clean", action="store_true", help="extract the fingerprint anew: needed where the data changed")
 
@@ -48,11 +51,13 @@ def plan(dataset_id: int, args: argparse.Namespace) -> tuple[str, list[str]]:
     """Plan for a data set, whose fingerprint is extracted if it is missing.
 
     Returns:
-        The name of the plans, and those of the wanted configurations that they have.
+        The name of the plans, and their configurations, or those that are wanted.
 
     Raises:
-        ValueError: they have none of these.
+        ValueError: they lack one of these, or the paper's plans were to be other than they are.
     """
+    if args.pl == PAPER and (args.gpu_memory_target or args.overwrite_target_spacing):
+        raise ValueError("the paper's plans are fixed: leave out -gpu_memory_target and -overwrite_target_spacing.")
     host.extract_fingerprint_dataset(
         dataset_id, num_processes=args.npfp, check_dataset_integrity=args.verify_dataset_integrity, clean=args.clean
     )
@@ -64,9 +69,9 @@ def plan(dataset_id: int, args: argparse.Namespace) -> tuple[str, list[str]]:
         overwrite_plans_name=args.overwrite_plans_name,
     )
     configurations = plans["configurations"]
-    found = [configuration for configuration in args.c if configuration in configurations]
-    if not found:
-        raise ValueError(f"the plans have no {' or '.join(args.c)}, but {', '.join(configurations)}.")
+    found = [configuration for configuration in CONFIGURATIONS if configuration in (args.c or configurations)]
+    if missing := [configuration for configuration in found if configuration not in configurations]:
+        raise ValueError(f"{name} were written, and have no {' or '.join(missing)}: only {', '.join(configurations)}.")
     for configuration in found:
         patch, batch_size = (configurations[configuration][key] for key in ("patch_size", "batch_size"))
         print(f"{name} {configuration}: patches of {' x '.join(map(str, patch))}, batches of {batch_size}")

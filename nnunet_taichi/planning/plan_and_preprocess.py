@@ -6,13 +6,13 @@ from nnunetv2.experiment_planning import plan_and_preprocess_api as host
 
 from nnunet_taichi.planning import plan
 
-PROCESSES = {"2d": 8, "3d_fullres": 4, "3d_lowres": 8}  # the host's own defaults
+FULLRES_PROCESSES = 4  # at most, as in the host: 3D resampling takes memory
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `nnunet_taichi plan` and the number of processes."""
     plan.add_arguments(parser)
-    parser.add_argument("-np", type=int, metavar="N", help="processes (default: as nnU-Net, 8, or 4 for 3d_fullres)")
+    parser.add_argument("-np", type=int, metavar="N", help="processes (default: as -npfp, at most 4 for 3d_fullres)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,5 +24,7 @@ def _plan_and_preprocess_all(args: argparse.Namespace) -> None:
     trainer = "nnUNetTrainerTaichi" + ("_Paper" if args.pl == plan.PAPER else "")
     for dataset_id in args.d:
         name, found = plan.plan(dataset_id, args)
-        host.preprocess_dataset(dataset_id, name, found, [args.np or PROCESSES.get(c, 4) for c in found])
-        print(f"Next: nnUNetv2_train {dataset_id} {found[0]} 0 -tr {trainer} -p {name}")
+        limits = [FULLRES_PROCESSES if configuration == "3d_fullres" else args.npfp for configuration in found]
+        host.preprocess_dataset(dataset_id, name, found, [args.np or min(args.npfp, limit) for limit in limits])
+        for configuration in found:
+            print(f"Next: nnUNetv2_train {dataset_id} {configuration} 0 -tr {trainer} -p {name}")

@@ -15,6 +15,7 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunet_taichi.architectures import TAICHINET
 
 PLENTY = 1e30  # voxels of a data set that does not limit the batch
+OVERSHOOT = 1.1  # of the memory, by a batch that is rounded up
 
 
 class TwoPathPlanner(ExperimentPlanner):
@@ -49,20 +50,29 @@ class TwoPathPlanner(ExperimentPlanner):
             self._two_paths = False
             estimates = self._one_path_estimates
             plan = super().get_plans_for_configuration(spacing, median_shape, data_identifier, PLENTY, estimates)
-            self.UNet_vram_target_GB = target * min(1, self._used_share(plan))
+            self.UNet_vram_target_GB = target * min(1, self._used_share(plan, estimates))
             self._two_paths = True
-            return super().get_plans_for_configuration(
+            plan = super().get_plans_for_configuration(
                 spacing, median_shape, data_identifier, approximate_n_voxels_dataset, _cache
             )
+            if self._used_share(plan, _cache) > OVERSHOOT and plan["batch_size"] > self.UNet_min_batch_size:
+                plan["batch_size"] -= 1  # the host rounds, and 2.5 became 3
+            return plan
         finally:
             self.UNet_vram_target_GB, self._two_paths = target, True
 
-    def _used_share(self, plan: dict) -> float:
-        """Return how much of the memory target a plan for one path uses, by the host's estimate."""
+    def generate_data_identifier(self, configuration_name: str) -> str:
+        """Keep data of other spacings apart: residual encoder planners share the data of the host's default plans."""
+        if self.overwrite_target_spacing is not None:
+            return f"{self.plans_identifier}_{configuration_name}"
+        return super().generate_data_identifier(configuration_name)
+
+    def _used_share(self, plan: dict, estimates: dict[str, int]) -> float:
+        """Return how much of the memory target a plan uses, by the estimates that the host made for it."""
         dim = len(plan["patch_size"])
         reference, batch_size = (getattr(self, f"UNet_reference_{name}_{dim}d") for name in ("val", "val_corresp_bs"))
         reference *= batch_size * self.UNet_vram_target_GB / self.UNet_reference_val_corresp_GB
-        estimate = self._one_path_estimates[f"{plan['patch_size']}_{plan['architecture']['arch_kwargs']['strides']}"]
+        estimate = estimates[f"{plan['patch_size']}_{plan['architecture']['arch_kwargs']['strides']}"]
         return estimate * plan["batch_size"] / reference
 
     def static_estimate_VRAM_usage(  # noqa: N802

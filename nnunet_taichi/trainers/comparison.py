@@ -1,5 +1,7 @@
 """The networks of tables IV to VII, trained by the host's unchanged loop and loss on the host's plans."""
 
+from typing import Any
+
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
@@ -27,6 +29,7 @@ class ComparisonTrainer(DurableTrainer):
     network_name: str
     sized_by_plan = False
     several_outputs = False
+    missing_weights: FileNotFoundError | None = None
 
     @classmethod
     def build_network_architecture(
@@ -50,6 +53,11 @@ class ComparisonTrainer(DurableTrainer):
             deep_supervision=enable_deep_supervision if cls.several_outputs else None,
         )
 
+    def recorded_configuration(self) -> dict[str, Any]:
+        """Return the network and the constants that it knows: the method's own are none of its business."""
+        names = ("cpu_bf16", "max_lost_epochs", "imagenet_weights")
+        return {"network": self.network_name} | {name: getattr(self.config, name) for name in names}
+
     def initialize(self) -> None:
         """Say how many outputs there are, and start encoders from ImageNet if so configured.
 
@@ -58,9 +66,25 @@ class ComparisonTrainer(DurableTrainer):
         self.enable_deep_supervision = self.several_outputs
         super().initialize()
         folder = self.config.imagenet_weights
+        used = folder or "not used, all weights are random"
         if folder is not None:
-            load_imagenet_weights(getattr(unwrap(self.network), "imagenet_encoders", {}), folder)
-        self.print_to_log_file(f"ImageNet weights: {folder or 'not used, all weights are random'}")
+            try:
+                load_imagenet_weights(getattr(unwrap(self.network), "imagenet_encoders", {}), folder)
+            except FileNotFoundError as error:  # a validation of what is trained needs none
+                self.missing_weights, used = error, "not found"
+        self.print_to_log_file(f"ImageNet weights: {used}")
+
+    def prepare(self) -> None:
+        """Refuse to train from other weights than configured.
+
+        Raises:
+            FileNotFoundError: ImageNet weights are wanted, and are not there.
+        """
+        if not self.was_initialized:
+            self.initialize()
+        if self.missing_weights is not None and self.current_epoch == 0:
+            raise self.missing_weights
+        super().prepare()
 
     def set_deep_supervision_enabled(self, enabled: bool) -> None:
         """Switch a network of several outputs; the others have nothing to switch."""

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict
+from typing import Any
 
 from batchgenerators.utilities.file_and_folder_operations import join, save_json
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -20,11 +21,16 @@ class DurableTrainer(nnUNetTrainer):
     def on_train_start(self) -> None:
         """Set the rhythm of checkpoints; the host's 50 epochs leave a short training nothing to resume from."""
         self.save_every = max(1, min(self.config.max_lost_epochs, self.num_epochs // 100))
-        self.print_to_log_file(f"TaiChi configuration: {asdict(self.config)}")
+        configuration = self.recorded_configuration()
+        self.print_to_log_file(f"Configuration of {type(self).__name__}: {configuration}")
         self.prepare()
         super().on_train_start()
         if self.local_rank == 0:
-            save_json(asdict(self.config), join(self.output_folder, "taichi_config.json"), sort_keys=False)
+            save_json(configuration, join(self.output_folder, "taichi_config.json"), sort_keys=False)
+
+    def recorded_configuration(self) -> dict[str, Any]:
+        """Return the constants to keep on record."""
+        return asdict(self.config)
 
     def prepare(self) -> None:
         """Do what a training needs before the host reads its data."""

@@ -12,6 +12,8 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.config import PAPER
+from nnunet_taichi.planning.paper import nnUNetPlannerTaichiPaper
+from nnunet_taichi.trainers.comparison import unwrap
 from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.paper_augmentation import paper_transforms
 
@@ -22,7 +24,7 @@ class PaperTraining(nnUNetTrainer):
     """Mixin in front of a trainer: Adam, 40 epochs of as many images as the fold has, the paper's augmentation.
 
     The images of an epoch are drawn as the host draws them, with replacement. What the paper does not speak of stays
-    the host's: clipped gradients, its share of images drawn for their lesion, its validation.
+    the host's: clipped gradients, and losses other than TaiChi's.
 
     Raises:
         ValueError: the configuration is not 2D.
@@ -40,16 +42,28 @@ class PaperTraining(nnUNetTrainer):
         if len(self.configuration_manager.patch_size) != 2:
             raise ValueError(f"The paper's protocol is one of 2D images: train 2d, not {configuration}.")
         self.num_epochs, self.initial_lr, self.weight_decay = PAPER.epochs, PAPER.learning_rate, 0
-        if not isinstance(self, DurableTrainer):  # the stock trainer; ours say by themselves how many outputs they have
-            self.enable_deep_supervision = False
+        if self._is_stock:  # ours say by themselves how many outputs they have, and when they save
+            self.enable_deep_supervision, self.save_every = False, 1
+
+    @property
+    def _is_stock(self) -> bool:
+        return not isinstance(self, DurableTrainer)
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return Adam and a schedule that leaves its rate alone."""
-        optimizer = torch.optim.Adam(self.network.parameters(), self.initial_lr)
+        if self._is_stock:  # outputs of coarser scales, without a loss; distributed training would wait for gradients
+            decoder: Any = unwrap(self.network).decoder
+            decoder.seg_layers[:-1].requires_grad_(False)
+        optimizer = torch.optim.Adam((p for p in self.network.parameters() if p.requires_grad), self.initial_lr)
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs, exponent=0)
 
     def on_train_start(self) -> None:
         """Set the length of an epoch, unless the trainer's name says it; the constructor has no data to count."""
+        if self.plans_manager.plans["experiment_planner_used"] != nnUNetPlannerTaichiPaper.__name__:
+            self.print_to_log_file(
+                f"WARNING: {self.plans_manager.plans_name} are not the paper's: patch, batch, intensities or U-Net "
+                "differ. Those are made by: nnunet_taichi plan --paper"
+            )
         if getattr(self, "iterations", None) is None:
             batch_size = self.configuration_manager.batch_size
             self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = (

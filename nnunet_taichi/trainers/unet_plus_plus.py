@@ -24,6 +24,7 @@ class nnUNetTrainerUNetPlusPlus(ComparisonTrainer):
         """Keep the training cases on record: what learned from others may have seen what validates this fold."""
         if self.local_rank == 0 and self.current_epoch == 0:
             write_whole(join(self.output_folder, TRAINING_CASES), json.dumps(sorted(self.do_split()[0])))
+        super().prepare()
 
     def _get_deep_supervision_scales(self) -> list[list[float]]:
         """Return one full-resolution scale a depth."""

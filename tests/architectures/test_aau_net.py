@@ -82,7 +82,7 @@ def test_module_is_the_papers_formula(attention: HybridAdaptiveAttention) -> Non
     s = norm(conv(s, spatial.plain[1]), spatial.plain[2])
     g = conv((c + s).relu(), spatial.weight[1]).sigmoid()
     assert g.shape == (2, 1, 7, 9)
-    y = norm(conv(torch.cat((g * c, (1 - g) * s), 1), spatial.merge[0], padding=1), spatial.merge[1]).relu()
+    y = norm(conv(torch.cat((g * c, (1 - g) * s), 1), spatial.merge[0], padding=1), spatial.merge[1])
     torch.testing.assert_close(attention(x), y)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from nnunet_taichi.host_commands import isolated_environment
 
@@ -28,7 +29,7 @@ def nnunet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def make_dataset(nnunet: Path) -> MakeDataset:
-    """Make `Dataset001_Made` of so many cases of one shape (Z, Y, X), Z being 1 in 2D."""
+    """Make `Dataset001_Made` of so many cases of one shape (Z, Y, X), Z being 1 in 2D, with a black margin."""
 
     def make(
         shape: tuple[int, int, int],
@@ -36,6 +37,7 @@ def make_dataset(nnunet: Path) -> MakeDataset:
         channels: int = 1,
         labels: dict[str, Any] = LESION,
         spacing: tuple[float, float, float] | None = None,
+        margin: int = 0,
     ) -> str:
         name, flat = "Dataset001_Made", shape[0] == 1
         raw, preprocessed = nnunet / "nnUNet_raw" / name, nnunet / "nnUNet_preprocessed" / name
@@ -44,6 +46,8 @@ def make_dataset(nnunet: Path) -> MakeDataset:
             folder.mkdir(parents=True)
         for file in (f"imagesTr/case_0000{ending}", f"labelsTr/case{ending}"):
             (raw / file).touch()
+            if flat:
+                Image.new("L", shape[:0:-1]).save(raw / file)
         dataset_json = {
             "channel_names": {str(channel): "light" for channel in range(channels)},
             "labels": labels,
@@ -55,7 +59,7 @@ def make_dataset(nnunet: Path) -> MakeDataset:
             dataset_json["regions_class_order"] = list(range(1, len(labels)))
         fingerprint = {
             "spacings": [spacing or ((999, 1, 1) if flat else (1, 1, 1))] * cases,
-            "shapes_after_crop": [shape] * cases,
+            "shapes_after_crop": [(shape[0], shape[1], shape[2] - margin)] * cases,
             "foreground_intensity_properties_per_channel": {},
             "median_relative_size_after_cropping": 1.0,
         }

@@ -1,12 +1,15 @@
 """Plans of the paper's protocol."""
 
+import json
+from pathlib import Path
+
 import pytest
 from conftest import MakeDataset
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunet_taichi import trainers
-from nnunet_taichi.planning.paper import nnUNetPlannerTaichiPaper
+from nnunet_taichi.planning.paper import ARCHITECTURE, nnUNetPlannerTaichiPaper
 from nnunet_taichi.trainers import nnUNetTrainerTaichi, nnUNetTrainerUNetPlusPlus
 
 
@@ -50,9 +53,32 @@ def test_plans_say_what_other_trainers_read(plans: dict) -> None:
     assert nnUNetTrainerUNetPlusPlus.build_network_architecture(manager, configuration, 3, 2, False).depth == 4
 
 
-@pytest.mark.parametrize(
-    ("shape", "found"), [((1, 256, 224), "256 x 224"), ((1, 128, 128), "128 x 128"), ((64, 224, 224), "64 x 224 x 224")]
-)
+@pytest.mark.parametrize(("shape", "found"), [((1, 256, 224), "256 x 224"), ((1, 128, 128), "128 x 128")])
 def test_other_sizes(make_dataset: MakeDataset, shape: tuple[int, int, int], found: str) -> None:
     with pytest.raises(ValueError, match=rf"224 x 224 pixels, .* have up to {found}. Convert them with --resize 224"):
         nnUNetPlannerTaichiPaper(make_dataset(shape))
+
+
+def test_3d(make_dataset: MakeDataset) -> None:
+    with pytest.raises(ValueError, match=r"one of 2D images, and those of Dataset001_Made are 3D"):
+        nnUNetPlannerTaichiPaper(make_dataset((64, 224, 224)))
+
+
+def test_black_margins_are_the_images_own(make_dataset: MakeDataset) -> None:
+    """The host crops them in the fingerprint, as from every image of a convex probe."""
+    plans = nnUNetPlannerTaichiPaper(make_dataset((1, 224, 224), margin=16)).plan_experiment()
+    assert tuple(plans["configurations"]["2d"]["patch_size"]) == (224, 224)
+
+
+def test_several_spacings(make_dataset: MakeDataset, nnunet: Path) -> None:
+    name = make_dataset((1, 224, 224), cases=2)
+    file = nnunet / "nnUNet_preprocessed" / name / "dataset_fingerprint.json"
+    fingerprint = json.loads(file.read_text()) | {"spacings": [[999, 1, 1], [999, 0.5, 0.5]]}
+    file.write_text(json.dumps(fingerprint))
+    with pytest.raises(ValueError, match="several spacings, by which nnU-Net would resize them"):
+        nnUNetPlannerTaichiPaper(name)
+
+
+def test_plans_share_nothing(plans: dict) -> None:
+    plans["configurations"]["2d"]["architecture"]["arch_kwargs"]["n_stages"] = 9
+    assert ARCHITECTURE["arch_kwargs"]["n_stages"] == 5

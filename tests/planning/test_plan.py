@@ -47,7 +47,11 @@ def test_paper_flag(make_dataset: MakeDataset, nnunet: Path) -> None:
     [
         (["-d", "1", "--paper"], "error: The paper's protocol wants images of 224 x 224 pixels"),
         (["-d", "7"], "error: Could not find a dataset with the ID 7"),
-        (["-d", "1", "-c", "3d_fullres"], "error: the plans have no 3d_fullres, but 2d."),
+        (
+            ["-d", "1", "-c", "2d", "3d_fullres"],
+            "error: nnUNetTaichiPlans were written, and have no 3d_fullres: only 2d.",
+        ),
+        (["-d", "1", "--paper", "-gpu_memory_target", "4"], "error: the paper's plans are fixed"),
     ],
 )
 @pytest.mark.parametrize("command", ["plan", "plan_and_preprocess"])
@@ -66,7 +70,16 @@ def test_variables_not_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert 'not set. Run: eval "$(nnunet_taichi env)"' in error
 
 
-@pytest.mark.parametrize("arguments", [["-pl", "ExperimentPlanner"], ["-gpu_memory_target", "0"], ["-d", "BUSI"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-pl", "ExperimentPlanner"],
+        ["-gpu_memory_target", "0"],
+        ["-d", "BUSI"],
+        ["-c", "2D"],
+        ["--paper", "-pl", "nnUNetPlannerTaichiResEncL"],
+    ],
+)
 def test_wrong_usage(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["plan", "-d", "1", *arguments])

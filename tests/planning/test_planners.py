@@ -75,6 +75,21 @@ def test_a_step_without_attention_and_head_would_be_larger(make_dataset: MakeDat
     assert 2.2 * one < both < 2.4 * one
 
 
+def test_a_batch_is_not_rounded_far_beyond_the_memory(make_dataset: MakeDataset) -> None:
+    """Between 2 and 3: the host's rounding would keep 18% more than stock does."""
+    dataset = make_dataset((96, 96, 96))
+    stock, ours = (planner(dataset).plan_experiment() for planner in PAIRS["plain"])
+    assert kept(ours, "3d_fullres", FullPrecision, 1) < 1.1 * kept(stock, "3d_fullres", nnUNetTrainer, 1)
+
+
+def test_data_of_other_spacings_are_kept_apart(make_dataset: MakeDataset) -> None:
+    planner = planners.nnUNetPlannerTaichiResEncM
+    dataset = make_dataset((64, 128, 128))
+    same, other = (planner(dataset, overwrite_target_spacing=spacing) for spacing in (None, [2.0, 2.0, 2.0]))
+    assert same.generate_data_identifier("3d_fullres") == "nnUNetPlans_3d_fullres"  # as the host's ResEncM
+    assert other.generate_data_identifier("3d_fullres") == "nnUNetTaichiResEncUNetMPlans_3d_fullres"
+
+
 def test_more_memory_larger_batches(make_dataset: MakeDataset) -> None:
     dataset = make_dataset((1, 512, 512), cases=5000)
     batches = [

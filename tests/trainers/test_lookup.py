@@ -27,6 +27,8 @@ def test_host_finds_all_names(tmp_path: Path) -> None:
 
 def test_trainers_need_neither_timm_nor_torchvision() -> None:
     """Encoders are borrowed when a network is built: a broken torchvision does not stop nnUNetTrainerTaichi."""
-    code = "import sys, nnunet_taichi.trainers; print([name for name in ('timm', 'torchvision') if name in sys.modules])"
+    code = (
+        "import sys, nnunet_taichi.trainers; print([name for name in ('timm', 'torchvision') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -1,7 +1,7 @@
 """The networks to compare with, as trainers."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +129,26 @@ class TestImageNetWeights:
         assert f"ImageNet weights: {tmp_path}" in Path(trainer.log_file).read_text()
 
     def test_missing_file(self, configured: Any, tmp_path: Path) -> None:
+        """It stops a training; to validate what is trained, nothing is missing."""
+        trainer = configured("nnUNetTrainerCENet")
+        trainer.initialize()
+        assert "ImageNet weights: not found" in Path(trainer.log_file).read_text()
         with pytest.raises(
             FileNotFoundError, match=r"no weights of resnet34: expected resnet34.safetensors or \.pth in"
         ):
+            trainer.prepare()
+        trainer.current_epoch = 1
+        trainer.prepare()
+
+    @pytest.mark.parametrize("content", ["resnet18", "no weights", {"weights": 1}])
+    def test_file_of_something_else(self, configured: Any, tmp_path: Path, content: Any) -> None:
+        """What the file lacks would stay random, unseen."""
+        file = tmp_path / "resnet34.pth"
+        if content == "no weights":
+            file.write_text(content)
+        else:
+            torch.save(timm.create_model(content).state_dict() if content == "resnet18" else content, file)
+        with pytest.raises(ValueError, match=r"resnet34\.pth does not hold the weights of resnet34"):
             configured("nnUNetTrainerCENet").initialize()
 
     def test_network_without_such_an_encoder(self, configured: Any) -> None:
@@ -148,5 +165,6 @@ def test_configuration_is_on_record(dataset: Path, start_trainer: Any) -> None:
     trainer = start_trainer(trainers.nnUNetTrainerUNet_1epochs_1iterations)
     trainer.run_training()
     recorded = json.loads((Path(trainer.output_folder) / "taichi_config.json").read_text())
-    assert recorded == asdict(trainer.config)
-    assert f"TaiChi configuration: {recorded}" in Path(trainer.log_file).read_text()
+    network = "nnunet_taichi.architectures.unet.UNet"
+    assert recorded == {"network": network, "cpu_bf16": True, "max_lost_epochs": 10, "imagenet_weights": None}
+    assert f"Configuration of {type(trainer).__name__}: {recorded}" in Path(trainer.log_file).read_text()

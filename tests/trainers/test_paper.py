@@ -1,5 +1,6 @@
 """The paper's protocol in front of any trainer."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,12 @@ class TestStock(TwoDimensional):
     trainer_name = "nnUNetTrainer_Paper"
 
     def test_train_step_reaches_every_parameter(self, trainer: Any) -> None:
-        """The host builds the coarser scales' outputs even where it does not use them."""
-        unused = trainer.network.decoder.seg_layers[:-1]
-        for parameter in unused.parameters():
-            parameter.requires_grad_(False)
+        """The host builds the coarser scales' outputs even where it does not use them: these are frozen."""
         trainer.on_train_epoch_start()
         trainer.train_step(self.make_batch(trainer, training=True))
-        assert [n for n, p in trainer.network.named_parameters() if p.requires_grad and p.grad is None] == []
+        without = [name for name, p in trainer.network.named_parameters() if p.grad is None]
+        assert set(without) == {f"decoder.seg_layers.0.{kind}" for kind in ("weight", "bias")}
+        assert not any(trainer.network.get_parameter(name).requires_grad for name in without)
 
 
 class TestTaichi(TwoDimensional):
@@ -118,6 +118,16 @@ def test_an_epoch_is_one_pass_unless_the_name_says_otherwise(dataset: Path, star
     trainer = start_trainer(trainers.nnUNetTrainerUNet_Paper_1epochs_3iterations)
     trainer.run_training()
     assert (trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch) == (3, 1)
+
+
+@pytest.mark.parametrize("planner", ["nnUNetPlannerTaichiPaper", "ExperimentPlanner"])
+def test_other_plans_are_warned_of(dataset: Path, start_trainer: Any, planner: str) -> None:
+    file = dataset / "nnUNetPlans.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"experiment_planner_used": planner}))
+    trainer = start_trainer(trainers.nnUNetTrainerUNet_Paper_1epochs_1iterations)
+    trainer.on_train_start()
+    warned = "WARNING: nnUNetPlans are not the paper's" in Path(trainer.log_file).read_text()
+    assert warned == (planner == "ExperimentPlanner")
 
 
 def test_miner_follows_the_protocol(make_trainer: Any) -> None:
