@@ -1,7 +1,9 @@
 import torch
 from torch import nn
 
+from nnunet_taichi.architectures.taichinet import paper_taichinet
 from nnunet_taichi.architectures.unet import UNet
+from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.planning.memory import saved_bytes
 
 FLOAT = 4
@@ -42,3 +44,20 @@ def test_network_whose_decoder_holds_the_encoder_stays_usable() -> None:
     before = network(image)
     saved_bytes(network, (2, 1, 8, 8))
     torch.testing.assert_close(network(image), before)
+
+
+def test_what_real_tensors_keep_is_as_much() -> None:
+    """TaiChiNet on real numbers, kept storages told apart by their addresses."""
+    network = paper_taichinet(1, 1, TaiChiConfig(cpu_bf16=False)).train()
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if not isinstance(tensor, nn.Parameter):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    image = torch.rand(2, 1, 32, 32)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = network(image)
+    assert output is not None
+    assert saved_bytes(network, (2, 1, 32, 32)) == sum(storage.nbytes() for storage in kept.values())

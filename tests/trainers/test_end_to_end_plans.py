@@ -43,7 +43,6 @@ def shrink(file: Path) -> None:
         ("nnUNetTrainer_Paper_1epochs", PAPER),
         ("nnUNetTrainerFATNet_Paper_1epochs_1iterations", PAPER),
         ("nnUNetTrainerRFNet_1epochs_1iterations", TAICHI),
-        ("nnUNetTrainer_1epochs_1iterations", TAICHI),
     ],
 )
 def test_train_and_predict(tree: HostTree, tmp_path: Path, trainer: str, plans: str) -> None:
