@@ -10,6 +10,7 @@ from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from batchgeneratorsv2.transforms.utils.remove_label import RemoveLabelTansform
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from torch import nn
 
 from nnunet_taichi.config import PAPER
 from nnunet_taichi.planning.paper import nnUNetPlannerTaichiPaper
@@ -52,14 +53,14 @@ class PaperTraining(nnUNetTrainer):
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
         """Return Adam and a schedule that leaves its rate alone."""
         if self._is_stock:  # outputs of coarser scales, without a loss; distributed training would wait for gradients
-            decoder: Any = unwrap(self.network).decoder
-            decoder.seg_layers[:-1].requires_grad_(False)
+            layers: Any = getattr(unwrap(self.network).decoder, "seg_layers", nn.ModuleList())  # TaiChiNet has its own
+            layers[:-1].requires_grad_(False)
         optimizer = torch.optim.Adam((p for p in self.network.parameters() if p.requires_grad), self.initial_lr)
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs, exponent=0)
 
     def on_train_start(self) -> None:
         """Set the length of an epoch, unless the trainer's name says it; the constructor has no data to count."""
-        if self.plans_manager.plans["experiment_planner_used"] != nnUNetPlannerTaichiPaper.__name__:
+        if self.plans_manager.plans.get("experiment_planner_used") != nnUNetPlannerTaichiPaper.__name__:
             self.print_to_log_file(
                 f"WARNING: {self.plans_manager.plans_name} are not the paper's: patch, batch, intensities or U-Net "
                 "differ. Those are made by: nnunet_taichi plan --paper"
