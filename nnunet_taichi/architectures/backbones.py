@@ -4,7 +4,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 SUFFIXES = (".safetensors", ".pth")
@@ -41,6 +40,8 @@ def load_imagenet_weights(encoders: dict[str, nn.Module], folder: str | Path) ->
         ValueError: the network borrows no encoder, or a file holds another one's weights.
         FileNotFoundError: a file is missing.
     """
+    from safetensors import SafetensorError  # lazily, as timm, which brings it
+
     if not encoders:
         raise ValueError("imagenet_weights is set, but this network has no encoder that was trained on ImageNet.")
     for name, encoder in encoders.items():

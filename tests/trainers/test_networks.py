@@ -140,15 +140,18 @@ class TestImageNetWeights:
         trainer.current_epoch = 1
         trainer.prepare()
 
-    @pytest.mark.parametrize("content", ["resnet18", "no weights", {"weights": 1}])
-    def test_file_of_something_else(self, configured: Any, tmp_path: Path, content: Any) -> None:
+    @pytest.mark.parametrize(
+        ("ending", "content"),
+        [("pth", "resnet18"), ("pth", "no weights"), ("pth", {"weights": 1}), ("safetensors", "no weights")],
+    )
+    def test_file_of_something_else(self, configured: Any, tmp_path: Path, ending: str, content: Any) -> None:
         """What the file lacks would stay random, unseen."""
-        file = tmp_path / "resnet34.pth"
+        file = tmp_path / f"resnet34.{ending}"
         if content == "no weights":
             file.write_text(content)
         else:
             torch.save(timm.create_model(content).state_dict() if content == "resnet18" else content, file)
-        with pytest.raises(ValueError, match=r"resnet34\.pth does not hold the weights of resnet34"):
+        with pytest.raises(ValueError, match=rf"resnet34\.{ending} does not hold the weights of resnet34"):
             configured("nnUNetTrainerCENet").initialize()
 
     def test_network_without_such_an_encoder(self, configured: Any) -> None:
