@@ -112,14 +112,13 @@ def measure(name: str, device: torch.device, batch_size: int, repeats: int) -> d
 
 
 def write(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write both tables."""
+    """Write the table, and the README's lines of it."""
     with open(path.with_suffix(".csv"), "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    columns = ("network", "parameters", "gflops", "kept_gib", "seconds", "paper_dice")
-    lines = [columns, ["---"] * len(columns), *([str(row[column]) for column in columns] for row in rows)]
-    path.with_suffix(".md").write_text("".join(f"| {' | '.join(line)} |\n" for line in lines))
+    line = "| `{network}` | {parameters:.2f} | {gflops:.1f} | {kept_gib:.2f} | {seconds:.2f} | {paper_dice:.3f} |\n"
+    path.with_suffix(".md").write_text("".join(line.format(**row) for row in rows))
 
 
 def main() -> None:
