@@ -12,6 +12,8 @@ from nnunet_taichi.curriculum import Stage
 from nnunet_taichi.difficulty.coding import decode_difficulty
 from nnunet_taichi.losses.functional import bce_loss, complementary_loss, dice_loss
 
+TERMS = ("negative_dice", "negative_bce", "positive_dice", "positive_bce", "difficulty", "complementary")
+
 
 class TaiChiLoss(nn.Module):
     """Segmentation losses of both paths, the complementary loss, and the difficulty term of the current stage.
@@ -30,6 +32,9 @@ class TaiChiLoss(nn.Module):
 
     Attributes:
         stage: set by the trainer at each epoch.
+        sums: over the steps in training mode since the trainer cleared them: how many `steps`, the terms of the loss
+            (those that were on, as they are weighted in it), and the `lesion_pixels`, `easy_pixels` and `hard_pixels`
+            of the finest scale, over all heads, where the targets had difficulty codes.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class TaiChiLoss(nn.Module):
         if batch_dice and distributed:
             self.dice["gather"] = AllGatherGrad.apply
         self.stage = Stage.HARD if config.easy_to_hard else Stage.WHOLE
+        self.sums: dict[str, Any] = {}
 
     def forward(self, outputs: list, targets: Sequence[Tensor]) -> Tensor:
         """Return the scalar loss.
@@ -59,31 +65,50 @@ class TaiChiLoss(nn.Module):
             targets: of each scale, (B, C, *spatial): a label map or a channel a region (and one for the ignore label),
                 in training followed by the difficulty codes.
         """
-        scales = zip(self.scale_weights, outputs[1:], targets, strict=False)
         with torch.autocast(targets[0].device.type, enabled=False):
-            return torch.stack([w * self._scale_loss(n, _float32(p), t) for w, (n, p), t in scales]).sum()
+            scales = [self._terms(n, _float32(p), t) for (n, p), t in zip(outputs[1:], targets, strict=False)]
+            values = [torch.stack(list(terms.values())) for terms in scales]
+            terms = torch.stack([w * v for w, v in zip(self.scale_weights, values, strict=False)]).sum(0)  # (terms,)
+            if self.training:
+                self._add_up(dict(zip(scales[0], terms.detach(), strict=True)), targets[0])
+            return terms.sum()
 
-    def _scale_loss(self, negative: Tensor | None, positive: Tensor, target: Tensor) -> Tensor:
-        truth, valid, codes = self._read(target, positive.dtype)
-        loss = self._segmentation_loss(positive, truth, valid)  # eq. 15
+    def _terms(self, negative: Tensor | None, positive: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return the terms of one scale by name; what is off is missing."""
+        terms = {}
+        truth, valid, levels = self._read(target, positive.dtype)
+        terms["positive_dice"], terms["positive_bce"] = self._segmentation_losses(positive, truth, valid)  # eq. 15
         if negative is not None:
             consistent = self.config.mutual_learning == "consistent"
-            negative = _float32(negative)
-            loss = loss + self._segmentation_loss(negative, truth if consistent else 1 - truth, valid)  # eq. 14
+            negative, goal = _float32(negative), truth if consistent else 1 - truth
+            terms["negative_dice"], terms["negative_bce"] = self._segmentation_losses(negative, goal, valid)  # eq. 14
             negative = -negative if consistent else negative  # from here on "not class k", as in eq. 18
         if not self.training:
-            return loss
-        if codes is not None and self.stage != Stage.WHOLE:
-            loss = loss + self._difficulty_loss(positive, truth, valid, decode_difficulty(codes, self.num_heads))
+            return terms
+        if levels is not None and self.stage != Stage.WHOLE:
+            terms["difficulty"] = self._difficulty_loss(positive, truth, valid, levels)
         if negative is not None and self.config.complementary_loss and self.stage != Stage.EASY:
-            loss = loss + complementary_loss(negative.sigmoid(), positive.sigmoid())  # eq. 18; needs no labels
-        return loss
+            agreement = complementary_loss(negative.sigmoid(), positive.sigmoid())
+            terms["complementary"] = agreement  # eq. 18; needs no labels
+        return terms
 
-    def _segmentation_loss(
+    def _segmentation_losses(
         self, logits: Tensor, target: Tensor, mask: Tensor | None, skip_empty: bool = False
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         dice = dice_loss(logits.sigmoid(), target, mask, skip_empty=skip_empty, **self.dice)
-        return dice + bce_loss(logits, target, mask, skip_empty=skip_empty)
+        return dice, bce_loss(logits, target, mask, skip_empty=skip_empty)
+
+    def _add_up(self, terms: dict[str, Tensor], target: Tensor) -> None:
+        """Add a step to the sums, as tensors: reading their values would let every step wait for the GPU."""
+        step: dict[str, Any] = {"steps": 1, **terms}
+        truth, valid, levels = self._read(target, torch.float32)
+        if levels is not None:
+            lesion = truth > 0 if valid is None else (truth > 0) & (valid > 0)
+            step["lesion_pixels"] = lesion.sum()
+            step["easy_pixels"] = (lesion & (levels == Stage.EASY)).sum()
+            step["hard_pixels"] = (lesion & (levels == Stage.HARD)).sum()
+        for name, value in step.items():
+            self.sums[name] = self.sums.get(name, 0) + value
 
     def _difficulty_loss(self, positive: Tensor, truth: Tensor, valid: Tensor | None, levels: Tensor) -> Tensor:
         """Return the second half of equation 21 or 22; an empty set says nothing and is skipped.
@@ -94,10 +119,11 @@ class TaiChiLoss(nn.Module):
         if self.config.difficulty_terms == "masked":
             spared = 1 - truth * (1 - chosen)
             valid = spared if valid is None else spared * valid
-        return self._segmentation_loss(positive, chosen, valid, skip_empty=True)
+        dice, bce = self._segmentation_losses(positive, chosen, valid, skip_empty=True)
+        return dice + bce
 
     def _read(self, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Split a target into truth (B, K, *spatial), valid pixels (B, 1, *spatial) and difficulty codes."""
+        """Split a target into truth (B, K, *spatial), valid pixels (B, 1, *spatial) and difficulty (B, K, *spatial)."""
         labels = target[:, :1]
         if self.regions:
             width = self.num_heads + (self.ignore_label is not None)
@@ -106,7 +132,8 @@ class TaiChiLoss(nn.Module):
             width, heads = 1, torch.arange(1, self.num_heads + 1, device=target.device, dtype=target.dtype)
             truth, ignored = labels == heads.view(-1, *[1] * (target.ndim - 2)), labels.eq(self.ignore_label or -1)
         valid = (~ignored).to(dtype) if self.ignore_label is not None else None
-        return truth.to(dtype), valid, target[:, width] if target.shape[1] > width else None
+        levels = decode_difficulty(target[:, width], self.num_heads) if target.shape[1] > width else None
+        return truth.to(dtype), valid, levels
 
 
 def _float32(logits: Tensor) -> Tensor:

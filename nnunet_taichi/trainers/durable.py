@@ -1,4 +1,4 @@
-"""What all our trainers add to the host's: checkpoints that survive an interruption, and constants on record."""
+"""What all our trainers add to the host's: checkpoints that survive an interruption, constants and curves on record."""
 
 import os
 from dataclasses import asdict
@@ -8,15 +8,20 @@ from batchgenerators.utilities.file_and_folder_operations import join, save_json
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.config import TaiChiConfig
+from nnunet_taichi.trainers.curves import COLUMNS, CURVES, Epoch, read_log, take_gpu_peak, write_curves
 
 
 class DurableTrainer(nnUNetTrainer):
-    """The stock trainer with whole checkpoints, written often enough, and the method's constants on record.
+    """The stock trainer with whole checkpoints, written often enough, and the method's constants and curves on record.
 
     A killed training loses at most `max_lost_epochs`, and at most 1% of its epochs where that is fewer (but one).
+
+    Attributes:
+        curve_columns: of `taichi_curves.csv`; the host's own log refuses what it does not know.
     """
 
     config = TaiChiConfig()
+    curve_columns: tuple[str, ...] = COLUMNS
 
     def on_train_start(self) -> None:
         """Set the rhythm of checkpoints; the host's 50 epochs leave a short training nothing to resume from."""
@@ -27,6 +32,8 @@ class DurableTrainer(nnUNetTrainer):
         super().on_train_start()
         if self.local_rank == 0:
             save_json(configuration, join(self.output_folder, "taichi_config.json"), sort_keys=False)
+        self._write_curves()  # anew, or as far as the checkpoint goes
+        take_gpu_peak(self.device)  # what was done before, as mining, is no epoch's
 
     def recorded_configuration(self) -> dict[str, Any]:
         """Return the constants to keep on record."""
@@ -34,6 +41,28 @@ class DurableTrainer(nnUNetTrainer):
 
     def prepare(self) -> None:
         """Do what a training needs before the host reads its data."""
+
+    def on_epoch_end(self) -> None:
+        """Write the epoch's row; before the host's part, whose checkpoint says that the epoch is never repeated."""
+        measured = self.measure_epoch()
+        self._write_curves({**self.recall_epoch(self.current_epoch), **measured})
+        super().on_epoch_end()
+
+    def recall_epoch(self, epoch: int) -> dict[str, Any]:
+        """Return what is known of any epoch so far, by column of the curves."""
+        return {"iterations": self.num_iterations_per_epoch, **read_log(self.logger, epoch)}
+
+    def measure_epoch(self) -> dict[str, Any]:
+        """Return what is known of an epoch only when it ends, by column; all ranks of a distributed training call it.
+
+        The GPU is rank 0's.
+        """
+        return {"gpu_peak_gib": take_gpu_peak(self.device)}
+
+    def _write_curves(self, *new: Epoch) -> None:
+        if self.local_rank == 0:
+            past = [self.recall_epoch(epoch) for epoch in range(self.current_epoch)]
+            write_curves(join(self.output_folder, CURVES), self.curve_columns, past, new)
 
     def save_checkpoint(self, filename: str) -> None:
         """Write beside and rename: the host writes in place, and an interruption leaves a torn file."""

@@ -15,7 +15,8 @@ from nnunet_taichi.architectures import TAICHINET
 from nnunet_taichi.curriculum import stage, warmup_epochs
 from nnunet_taichi.difficulty.coding import check_heads
 from nnunet_taichi.difficulty.transforms import ConvertSegmentationKeepDifficulty
-from nnunet_taichi.losses.taichi_loss import TaiChiLoss
+from nnunet_taichi.losses.taichi_loss import TERMS, TaiChiLoss
+from nnunet_taichi.trainers.curves import COLUMNS, sum_over_ranks
 from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.mining import Mining
 
@@ -31,6 +32,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
     """
 
     difficulty_folder: str | None = None
+    curve_columns = (*COLUMNS, *(f"loss_{term}" for term in TERMS))
 
     def __init__(
         self,
@@ -142,6 +144,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
         """Tell the loss the stage, a function of the epoch alone."""
         super().on_train_epoch_start()
         self.loss.train()
+        self.loss.sums.clear()
         self.loss.stage = stage(self.current_epoch, self.num_epochs, self.config)
         self.print_to_log_file(f"Stage: {self.loss.stage.name.lower()}")
 
@@ -149,6 +152,19 @@ class nnUNetTrainerTaichi(DurableTrainer):
         """Compare epochs by the two segmentation losses alone."""
         super().on_validation_epoch_start()
         self.loss.eval()
+
+    def recall_epoch(self, epoch: int) -> dict[str, Any]:
+        """Add the stage, a function of the epoch alone."""
+        name = stage(epoch, self.num_epochs, self.config).name.lower()
+        return {**super().recall_epoch(epoch), "stage": name}
+
+    def measure_epoch(self) -> dict[str, Any]:
+        """Add the means of the loss's terms, and the shares of the lesion pixels that were easy and hard."""
+        sums = sum_over_ranks({name: float(value) for name, value in self.loss.sums.items()})
+        terms = {f"loss_{name}": sums[name] / sums["steps"] for name in TERMS if name in sums}
+        lesion = sums.get("lesion_pixels")  # None without maps; 0 if all images were normal
+        shares = {f"{name}_share": sums[f"{name}_pixels"] / lesion for name in ("easy", "hard") if lesion}
+        return {**super().measure_epoch(), **shares, **terms}
 
     def _num_heads(self) -> int:
         """Return K, the foreground classes or regions."""

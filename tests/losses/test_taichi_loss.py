@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -18,9 +19,10 @@ from pixels import (
     rows,
     segmentation_loss,
 )
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from nnunet_taichi.curriculum import Stage
-from nnunet_taichi.losses.taichi_loss import TaiChiLoss
+from nnunet_taichi.losses.taichi_loss import TERMS, TaiChiLoss
 
 
 class TestStages:
@@ -185,3 +187,120 @@ def test_image_without_lesion_teaches(stage, batch_dice):
     assert z.grad.isfinite().all()
     assert (z.grad[0] < 0).all()  # a step raises "background" ...
     assert (z.grad[1] > 0).all()  # ... and lowers "lesion"
+
+
+class TestSums:
+    """What the loss keeps of an epoch for the training curves."""
+
+    def expected(self, pair, stage):
+        """Compute each term of one image from its pixels."""
+        negative, positive = (z[0, 0].detach() for z in pair)
+        truth = torch.tensor(LABELS, dtype=torch.float64)
+        terms = {}
+        for name, z, y in (("negative", negative, 1 - truth), ("positive", positive, truth)):
+            p = 1 / (1 + (-z).exp())
+            terms[f"{name}_dice"] = 1 - (2 * (p * y).sum() + 1e-5) / (y.sum() + (p * p).sum() + 1e-5)
+            terms[f"{name}_bce"] = -(y * p.log() + (1 - y) * (1 - p).log()).mean()
+        if stage == Stage.EASY:
+            terms["difficulty"] = segmentation_loss(positive, EASY, ONLY_EASY)
+        if stage == Stage.HARD:
+            terms["difficulty"] = segmentation_loss(positive, HARD, ONLY_HARD)
+        if stage != Stage.EASY:
+            terms["complementary"] = complement([z.detach() for z in pair])
+        return {name: value.item() for name, value in terms.items()}
+
+    def terms(self, loss):
+        return {name: float(loss.sums[name]) for name in TERMS if name in loss.sums}
+
+    @pytest.mark.parametrize("stage", list(Stage))
+    def test_terms_by_stage(self, stage):
+        outputs, pair = logits(1, 1, 8)
+        loss = build(stage)
+        total = loss(outputs, rows(LABELS, CODES))
+        expected = self.expected(pair, stage)
+        assert self.terms(loss) == pytest.approx(expected, rel=1e-9)
+        assert total.item() == pytest.approx(math.fsum(expected.values()), rel=1e-9)
+
+    def test_steps_and_scales_add_up(self):
+        loss = build(scale_weights=[1.0, 0.5])
+        totals = []
+        for seed in range(3):
+            scales = [logits(1, 1, size, seed=seed + size)[0][1] for size in (8, 4)]
+            targets = [rows(LABELS, CODES)[0], rows(LABELS[::2], CODES[::2])[0]]
+            totals.append(loss([None, *scales], targets).item())
+        assert loss.sums["steps"] == 3
+        assert sum(self.terms(loss).values()) == pytest.approx(sum(totals), rel=1e-12)
+        assert loss.sums["lesion_pixels"] == 3 * 5  # of the finest scale
+
+    @pytest.mark.parametrize("codes", [(CODES,), ()])
+    def test_evaluation_is_not_counted(self, codes):
+        outputs, _ = logits(1, 1, 8)
+        loss = build().eval()
+        loss(outputs, rows(LABELS, *codes))
+        assert loss.sums == {}
+
+    def test_without_codes_there_are_no_pixels(self):
+        outputs, _ = logits(1, 1, 8)
+        loss = build()
+        loss(outputs, rows(LABELS))
+        assert loss.sums.keys() == {"steps", *TERMS} - {"difficulty"}
+
+    def pixels(self, num_heads, target, **kwargs):
+        outputs, _ = logits(1, num_heads, len(target[0]))
+        loss = build(num_heads=num_heads, **kwargs)
+        loss(outputs, rows(*target))
+        return [int(loss.sums[f"{name}_pixels"]) for name in ("lesion", "easy", "hard")]
+
+    def test_pixels(self):
+        assert self.pixels(1, (LABELS, CODES)) == [5, 3, 1]
+        assert self.pixels(2, ([0, 1, 1, 2, 2, 2, 0], [0, 1, 2, 3, 6, 0, 0])) == [5, 2, 2]
+
+    def test_codes_outside_the_lesion_are_not_counted(self):
+        """Augmentation resamples maps and labels apart."""
+        assert self.pixels(1, ([0, 1, 1, 0], [1, 1, 2, 2])) == [2, 1, 1]
+
+    def test_ignored_pixels_are_not_counted(self):
+        assert self.pixels(1, ([0, 1, 1, 2, 1], [0, 1, 2, 1, 0]), ignore_label=2) == [3, 1, 1]
+
+    def test_regions_with_an_ignore_label(self):
+        whole, core, ignored = [0, 1, 1, 1, 1, 1], [0, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 1]
+        codes = [0, 1, 1 + 3, 2 + 6, 0, 1 + 3]  # the last pixel is ignored
+        pixels = self.pixels(2, (whole, core, ignored, codes), regions=True, ignore_label=3)
+        assert pixels == [4 + 2, 2 + 1, 1 + 1]
+
+    def test_nothing_joins_the_graph(self):
+        outputs, _ = logits(1, 1, 8)
+        loss = build()
+        loss(outputs, rows(LABELS, CODES))
+        assert not any(getattr(value, "requires_grad", False) for value in loss.sums.values())
+        assert not loss.state_dict()
+
+    @pytest.mark.parametrize("stage", list(Stage))
+    def test_no_step_reads_a_value(self, stage):
+        """On a GPU reading one would wait for all before it; fake tensors have none to read."""
+        with FakeTensorMode():
+            pair = [torch.randn(2, 2, 8, 8, requires_grad=True) for _ in range(2)]
+            target = torch.cat([torch.ones(2, 1, 8, 8)] * 2, 1)
+            loss = build(stage, num_heads=2, ignore_label=3)
+            for _ in range(2):
+                loss([None, tuple(pair)], [target]).backward()
+        assert loss.sums["steps"] == 2
+
+    def test_behind_a_compiled_network(self):
+        class Paths(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.paths = torch.nn.ModuleList([torch.nn.Conv1d(1, 1, 1) for _ in range(2)])
+
+            def forward(self, image):
+                return [image, tuple(path(image) for path in self.paths)]
+
+        network, image = Paths(), torch.randn(1, 1, 8)
+        target = [row.float() for row in rows(LABELS, CODES)]
+        sums = []
+        for forward in (network, torch.compile(network, backend="aot_eager")):
+            loss = build()
+            for _ in range(2):
+                loss(forward(image), target).backward()
+            sums.append(self.terms(loss))
+        assert sums[0] == pytest.approx(sums[1], rel=1e-6)

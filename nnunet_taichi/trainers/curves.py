@@ -1,0 +1,98 @@
+"""The training curves: one row an epoch, in `taichi_curves.csv` beside the fold's checkpoints."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from time import time
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from nnunetv2.training.logging.nnunet_logger import MetaLogger
+
+from nnunet_taichi.difficulty.storage import write_whole
+
+CURVES = "taichi_curves.csv"
+COLUMNS = (
+    "epoch",
+    "stage",
+    "iterations",
+    "seconds",
+    "learning_rate",
+    "train_loss",
+    "val_loss",
+    "pseudo_dice",
+    "gpu_peak_gib",
+    "easy_share",
+    "hard_share",
+)
+LOGGED = {"learning_rate": "lrs", "train_loss": "train_losses", "val_loss": "val_losses", "pseudo_dice": "mean_fg_dice"}
+
+Epoch = Mapping[str, Any]  # its values by column; a column that is missing, or None, stays blank
+
+
+def write_curves(path: str | Path, columns: Sequence[str], past: Iterable[Epoch], new: Iterable[Epoch] = ()) -> None:
+    """Write the whole file beside its place and rename it: whenever a run is killed, the file is a whole one.
+
+    The host's own log, which its checkpoints restore, says which epochs there are. What the file knows beyond it is
+    kept for as long as both tell of the same epoch. So a resumed run drops the epochs that it repeats, and fills those
+    that the file lacks.
+
+    Args:
+        path: of the file, which need not exist.
+        columns: in their order.
+        past: the finished epochs, as far as the host logged them.
+        new: epochs to add, with all that is known of them.
+    """
+    kept = {_identity(row): row for row in _read_rows(Path(path))}
+    logged = [_to_text(epoch) for epoch in past]
+    rows = [kept.get(_identity(row), row) for row in logged] + [_to_text(epoch) for epoch in new]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, stream.getvalue())
+
+
+def read_log(logger: MetaLogger, epoch: int) -> dict[str, Any]:
+    """Return what the host logged of an epoch, the one that is about to end included."""
+    start, ends = logger.get_value("epoch_start_timestamps", epoch), logger.get_value("epoch_end_timestamps", None)
+    end = ends[epoch] if epoch < len(ends) else time()
+    logged = {column: float(logger.get_value(key, epoch)) for column, key in LOGGED.items()}
+    return {"epoch": epoch, "seconds": end - start, **logged}
+
+
+def sum_over_ranks(sums: Mapping[str, float]) -> dict[str, float]:
+    """Add up the sums of all ranks, as the host's losses are means over them; all ranks meet here."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return dict(sums)
+    everyone: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(everyone, dict(sums))
+    return {name: sum(one[name] for one in everyone) for name in sums}
+
+
+def take_gpu_peak(device: torch.device) -> float | None:
+    """Return the most GPU memory (GiB) that tensors took since the last call; None without CUDA."""
+    if device.type != "cuda":
+        return None
+    peak = torch.cuda.max_memory_allocated(device) / 2**30
+    torch.cuda.reset_peak_memory_stats(device)
+    return peak
+
+
+def _identity(row: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Tell epochs apart, those of another training of the same fold as well: their losses differ."""
+    return row.get("epoch"), row.get("train_loss")
+
+
+def _to_text(epoch: Epoch) -> dict[str, str]:
+    values = {name: value for name, value in epoch.items() if value is not None}
+    return {name: f"{value:.7g}" if isinstance(value, float) else str(value) for name, value in values.items()}
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a file, without a last line that somebody did not finish; no value holds a comma."""
+    lines = path.read_text(errors="replace").splitlines(keepends=True) if path.is_file() else []
+    header, *rows = [line.rstrip().split(",") for line in lines if line.endswith("\n")] or [[]]
+    return [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]
