@@ -20,6 +20,9 @@ COMMANDS = {  # name: (module, what `nnunet_taichi --help` says)
     "plan": ("nnunet_taichi.planning.plan", "plan for two paths, or for the paper's protocol"),
     "plan_and_preprocess": ("nnunet_taichi.planning.plan_and_preprocess", "plan, and preprocess the data so"),
     "mine": ("nnunet_taichi.mine", "train the U-Net++ of a fold and write its easy/hard maps"),
+    "compare": ("nnunet_taichi.evaluation.compare", "score trainers, test their differences, and make a page of it"),
+    "explain": ("nnunet_taichi.explain", "look into both paths of a trained TaiChiNet"),
+    "benchmark": ("nnunet_taichi.benchmark", "run data sets x trainers x folds, and compare"),
     "demo": ("nnunet_taichi.demo", "the whole way on phantoms, in minutes, on a laptop"),
 }
 

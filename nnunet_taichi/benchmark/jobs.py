@@ -1,0 +1,166 @@
+"""The kinds of jobs: what each needs, the command for it, and whether nnU-Net's own files say that it is done.
+
+There is no other record of what is done, so trainings of any origin count: by hand, here, or on a cluster.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from nnunet_taichi.benchmark.datasets import Dataset, Fold
+from nnunet_taichi.benchmark.plan import Benchmark
+from nnunet_taichi.benchmark.planning import PLANNING
+from nnunet_taichi.evaluation.folds import read_json
+
+
+class Job(ABC):
+    """One command of a benchmark."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Its kind and what it is about; no other job of the benchmark is called so."""
+
+    @property
+    def needs(self) -> tuple["Job", ...]:
+        """What must be done before."""
+        return ()
+
+    @abstractmethod
+    def is_done(self) -> bool:
+        """Look whether the results are there."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Return the command for what is still to do of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocess(Job):
+    """Plans where there are none, and preprocessed cases."""
+
+    kind = "preprocess"
+    benchmark: Benchmark
+    dataset: Dataset
+    plans: str
+
+    @property
+    def name(self) -> str:
+        """Data set and plans."""
+        return f"preprocess_{self.dataset.name}_{self.plans}"
+
+    def _missing(self) -> list[str]:
+        wanted = self.benchmark.configurations
+        return [name for name in wanted if not self.dataset.is_preprocessed(self.plans, name)]
+
+    def is_done(self) -> bool:
+        """Look for plans and for each case."""
+        return not self._missing()
+
+    def command(self) -> list[str]:
+        """Plan only where there are no plans: they may have been edited."""
+        which = ["-d", str(self.dataset.id), "-c", *self._missing()]
+        processes = str(self.benchmark.resources_of(self.kind).cpus)
+        if self.dataset.configurations(self.plans) is None:
+            return [*PLANNING[self.plans], *which, "-npfp", processes, "-np", processes]
+        return ["nnUNetv2_preprocess", *which, "-plans_name", self.plans, "-np", processes]
+
+
+@dataclass(frozen=True, eq=False)
+class Mine(Job):
+    """U-Net++ and the easy/hard maps of a fold, for all trainers with the same recipe."""
+
+    kind = "mine"
+    benchmark: Benchmark
+    fold: Fold
+    miner: str
+    trainer: str  # one that needs it
+    preprocess: Job
+    training: Job | None  # of the U-Net++, where the plan has it as well
+    trainings: list["Train"] = field(default_factory=list)  # that need it
+
+    @property
+    def name(self) -> str:
+        """Fold and U-Net++."""
+        return f"mine_{self.fold.dataset.name}_{self.fold.model(self.miner)}_fold_{self.fold.fold}"
+
+    @property
+    def needs(self) -> tuple[Job, ...]:
+        """Preprocessed cases."""
+        return (self.preprocess, self.training) if self.training else (self.preprocess,)
+
+    def is_done(self) -> bool:
+        """Look for the file that is written after the last map, or for trainings that need no maps any more."""
+        last = self.fold.folder(self.miner) / "difficulty" / "difficulty.json"
+        return last.is_file() or all(training.is_trained() for training in self.trainings)
+
+    def command(self) -> list[str]:
+        """It resumes by itself."""
+        fold = self.fold
+        which = ["-d", str(fold.dataset.id), "-c", fold.configuration, "-f", fold.fold, "-tr", self.trainer]
+        return ["nnunet_taichi", "mine", *which, "-p", fold.plans, "-device", self.benchmark.device]
+
+
+@dataclass(frozen=True, eq=False)
+class Train(Job):
+    """A training and its validation."""
+
+    kind = "train"
+    benchmark: Benchmark
+    fold: Fold
+    trainer: str
+    preprocess: Job
+    mine: Job | None
+
+    @property
+    def name(self) -> str:
+        """Fold and trainer."""
+        return f"train_{self.fold.dataset.name}_{self.fold.model(self.trainer)}_fold_{self.fold.fold}"
+
+    @property
+    def needs(self) -> tuple[Job, ...]:
+        """Preprocessed cases, and maps."""
+        return (self.preprocess, self.mine) if self.mine else (self.preprocess,)
+
+    @property
+    def summary(self) -> Path:
+        """What the validation ends in."""
+        return self.fold.folder(self.trainer) / "validation" / "summary.json"
+
+    def _checkpoint(self, name: str) -> Path:
+        return self.fold.folder(self.trainer) / f"checkpoint_{name}.pth"
+
+    def _is_begun(self) -> bool:
+        return self._checkpoint("latest").is_file() or self._checkpoint("best").is_file()
+
+    def _is_validated(self) -> bool:
+        return read_json(self.summary) is not None
+
+    def is_trained(self) -> bool:
+        """Look for the final weights, which may have been deleted after the validation to save space."""
+        return self._checkpoint("final").is_file() or (self._is_validated() and not self._is_begun())
+
+    def is_done(self) -> bool:
+        """Look for a whole validation, and that it is not of earlier weights."""
+        final = self._checkpoint("final")
+        if not self.is_trained() or not self._is_validated():
+            return False
+        return not final.is_file() or modified(self.summary) >= modified(final)
+
+    def command(self) -> list[str]:
+        """Start, go on, or only validate, as the checkpoints say."""
+        fold, gpus = self.fold, self.benchmark.resources_of(self.kind).gpus
+        words = ["nnUNetv2_train", str(fold.dataset.id), fold.configuration, fold.fold, "-tr", self.trainer]
+        words += ["-p", fold.plans, "-device", self.benchmark.device]
+        words += ["-num_gpus", str(gpus)] if gpus > 1 else []
+        if self.is_trained():  # --c would train no epoch, but write the weights anew
+            return [*words, "--val"]
+        return [*words, "--c"] if self._is_begun() else words
+
+
+def modified(file: Path) -> float:
+    """Return when a file was written."""
+    return file.stat().st_mtime

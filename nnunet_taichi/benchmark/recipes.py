@@ -1,0 +1,43 @@
+"""What a trainer's name means: its class, and the U-Net++ that it needs first."""
+
+import contextlib
+import io
+from functools import cache
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+from nnunet_taichi.config import PAPER
+from nnunet_taichi.trainers.mining import find_miner
+from nnunet_taichi.trainers.paper import PaperTraining
+
+HOST_EPOCHS = 1000  # the host sets it in its constructor alone
+
+
+@cache
+def find_trainer(name: str) -> type[nnUNetTrainer]:
+    """Find a trainer as nnU-Net does, without its comments.
+
+    Raises:
+        ValueError: nnU-Net finds none, or finds a module that it cannot import.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return recursive_find_trainer_class_by_name(name)
+    except (RuntimeError, ImportError) as error:
+        raise ValueError(f"nnU-Net finds no {name}: {error}") from error
+
+
+def miner_name(trainer: type[nnUNetTrainer]) -> str | None:
+    """Name the trainer of the U-Net++ whose maps a trainer needs, if it does.
+
+    A trainer that sets its epochs in a constructor of its own may have another miner: then the job that is made for
+    this one is of no use to it, and it trains its own.
+    """
+    config = getattr(trainer, "config", None)
+    if not (hasattr(trainer, "mine") and getattr(config, "easy_to_hard", False)):
+        return None
+    stand_in = object.__new__(trainer)  # its constructor wants plans, and makes folders
+    default = PAPER.epochs if issubclass(trainer, PaperTraining) else HOST_EPOCHS
+    stand_in.num_epochs = getattr(trainer, "epochs", None) or default
+    return find_miner(stand_in).__name__

@@ -1,0 +1,87 @@
+"""The paper's own numbers (tables I to VII), quoted beside those measured here.
+
+`paper_tables.csv` holds them as printed, slips included; its column `note` says which look like slips. The column
+`trainer` names the trainer here that builds the method, if there is one.
+"""
+
+import re
+from importlib import resources
+
+import pandas as pd
+
+from nnunet_taichi.dataset_conversion import busi, dataset_b, refuge, tn_scui
+
+SOURCE = (
+    "Wang et al., TaiChiNet: Negative-Positive Cross-Attention Network for Breast Lesion Segmentation in Ultrasound "
+    "Images, IEEE Journal of Biomedical and Health Informatics (2024), doi:10.1109/JBHI.2024.3352984"
+)
+WITH_NORMAL, WITHOUT_NORMAL = "with normal cases", "without normal cases"
+CAVEAT = (
+    "quoted numbers are of other folds and trainings than these; over what their ± is, is not said (the five folds, "
+    "presumably)"
+)
+NORMAL_CAVEAT = (
+    "the paper does not say what an empty mask counts; with normal cases, its means fall by about the share of these "
+    "(Dice from 0.836 to 0.673; 0.836 x 647 / 780 = 0.693), as if they counted 0"
+)
+REFERENCES = {
+    busi.DESCRIPTION.reference: "BUSI",
+    dataset_b.DESCRIPTION.reference: "Dataset B",
+    tn_scui.DESCRIPTION.reference: "TN-SCUI2020",
+    refuge.DESCRIPTION.reference: "REFUGE",
+}
+NAMES = {  # of raw data sets, less their number; BUS-BRA, BUSIS and REFUGE2 are others
+    "BUSI": r"busi(\d|[_-]|$).*",
+    "Dataset B": r"(dataset[_-]?b|udiat|bus)[_-]?\d*",
+    "TN-SCUI2020": r"tn[_-]?scui.*",
+    "REFUGE": r"refuge(?!2$)(\d|[_-]|$).*",
+}
+
+
+def read_tables() -> pd.DataFrame:
+    """Read all seven tables.
+
+    Returns:
+        One row a number: table, dataset, condition, method, trainer, label, metric, mean, sd, note; empty text where
+        there is nothing to say.
+    """
+    with resources.files(__package__).joinpath("paper_tables.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, comment="#", keep_default_na=False)
+
+
+def quoted_rows(name: str, reference: str = "", with_normal: bool = False) -> pd.DataFrame:
+    """Find what the paper reports on a data set.
+
+    Args:
+        name: of the raw data set, such as Dataset101_BUSI.
+        reference: the entry of its dataset.json, which the converters write; it knows a data set of any name.
+        with_normal: whether there are images without a lesion. The paper has numbers on BUSI with them and without.
+
+    Returns:
+        Rows of `read_tables()`, and a column `cases`: "all" for what includes normal cases, else "lesion". None, if the
+        paper does not know the data set.
+    """
+    tables = read_tables()
+    found = tables[tables["dataset"] == find_dataset(name, reference)]
+    found = found[found["condition"] != (WITHOUT_NORMAL if with_normal else WITH_NORMAL)]
+    return found.assign(cases=found["condition"].map({WITH_NORMAL: "all"}).fillna("lesion"))
+
+
+def find_dataset(name: str, reference: str = "") -> str:
+    """Give the paper's name of a data set, or nothing if it is none of its four."""
+    if reference in REFERENCES:
+        return REFERENCES[reference]
+    name = re.sub(r"^Dataset\d+_", "", name)
+    return next((ours for ours, pattern in NAMES.items() if re.fullmatch(pattern, name, re.IGNORECASE)), "")
+
+
+def remarks(rows: pd.DataFrame) -> list[str]:
+    """Say where quoted rows come from, and what to mind with them."""
+    if not len(rows):
+        return []
+    slips = [
+        f"table {row.table}, {row.method}, {row.label}, {row.metric} {row.mean} ± {row.sd}: {row.note}"
+        for row in rows[rows["note"] != ""].itertuples()
+    ]
+    normal = [NORMAL_CAVEAT] if (rows["cases"] == "all").any() else []
+    return [f"quoted: as printed in {SOURCE}", CAVEAT, *normal, *slips]

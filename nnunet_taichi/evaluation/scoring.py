@@ -1,0 +1,115 @@
+"""The table that everything else is made from: one row a run, case and label, computed from the masks' files."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from nnunet_taichi.dataset_conversion.errors import WorkerDiedError
+from nnunet_taichi.dataset_conversion.parallel import map_in_processes
+from nnunet_taichi.evaluation.checks import fold_folders
+from nnunet_taichi.evaluation.folds import read_summary
+from nnunet_taichi.evaluation.masks import MaskReader, read_masks, units
+from nnunet_taichi.evaluation.metrics import Counts, Mask, Overlap, count_pixels, overlap, surface_distances
+from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, some
+
+__all__ = ["COLUMNS", "read_masks", "score", "units"]
+
+RUN = ("trainer", "plans", "configuration")
+KEY = (*RUN, "fold", "case", "label")
+COLUMNS = (*KEY, *Counts._fields, *Overlap._fields, "hd95", "assd", "n_ref", "n_pred")
+LISTED = 5  # cases that cannot be scored, before the rest are only counted
+
+Row = tuple[Any, ...]
+
+
+class Task(NamedTuple):
+    """A case of a run, and how to read it."""
+
+    run: tuple[str, str, str]
+    reader: MaskReader
+    prediction: Prediction
+
+
+def score(runs: Sequence[Run], processes: int | None = None) -> pd.DataFrame:
+    """Score every case of every run.
+
+    Pixels of the ignore label count neither as right nor as wrong; to distances they are background.
+
+    Args:
+        runs: as checked.
+        processes: how many work at once, None for one a core.
+
+    Returns:
+        One row a run, case and label, `COLUMNS`. Scores of 0/0 and distances to nothing are NaN; distances are in
+        `units(run)`.
+
+    Raises:
+        ComparisonError: Masks cannot be read or do not fit, or nnU-Net's summaries counted other pixels.
+    """
+    tasks = [
+        Task((run.trainer, run.plans, run.configuration), reader, prediction)
+        for run in runs
+        for reader in [MaskReader.of(run)]
+        for prediction in run.predictions
+    ]
+    try:
+        results = list(map_in_processes(_score_case, tasks, processes, "Scoring"))
+    except WorkerDiedError as error:
+        raise ComparisonError([str(error)]) from None
+    if problems := list(dict.fromkeys(result for result in results if isinstance(result, str))):
+        rest = [f"{len(problems) - LISTED} more like these"] if len(problems) > LISTED else []
+        raise ComparisonError(problems[:LISTED] + rest)
+    per_case = pd.DataFrame(chain(*results), columns=COLUMNS)
+    if stale := _stale_summaries(runs, per_case):
+        raise ComparisonError(stale)
+    return per_case
+
+
+def _score_case(task: Task) -> list[Row] | str:
+    """Compute the rows of a case, or say why that is not possible."""
+    reader, prediction = task.reader, task.prediction
+    try:
+        truth, predicted = (reader.read(path) for path in (prediction.reference, prediction.prediction))
+    except ComparisonError as error:
+        return str(error)
+    if truth.values.shape != predicted.values.shape:
+        sizes = f"{predicted.values.shape} pixels, its ground truth {prediction.reference} {truth.values.shape}"
+        return f"{prediction.prediction} has {sizes}: predict the images that the ground truth was drawn on"
+    valid = None if reader.ignore_label is None else truth.values != reader.ignore_label
+    masks = zip(reader.masks(truth.values).items(), reader.masks(predicted.values).values(), strict=True)
+    return [
+        (*task.run, prediction.fold, prediction.case, label, *_score_mask(mask, other, valid, truth.spacing))
+        for (label, mask), other in masks
+    ]
+
+
+def _score_mask(truth: Mask, prediction: Mask, valid: Mask | None, spacing: Sequence[float]) -> Row:
+    """Compute the numbers of a row."""
+    counts = count_pixels(truth, prediction, valid)
+    distances = surface_distances(truth, prediction if valid is None else prediction & valid, spacing)
+    return *counts, *overlap(counts), *distances, counts.tp + counts.fn, counts.tp + counts.fp
+
+
+def _stale_summaries(runs: Sequence[Run], per_case: pd.DataFrame) -> list[str]:
+    """Say which summaries of nnU-Net did not count the pixels that are there now."""
+    scored = {
+        row[: len(KEY)]: Counts(*row[len(KEY) :]) for row in per_case[[*KEY, *Counts._fields]].itertuples(False, None)
+    }
+    stale = []
+    for run, fold, folder in fold_folders(runs):
+        summary = read_summary(folder, run.ending) or {}
+        wrong = [
+            case
+            for case, counts in summary.items()
+            for label, values in run.labels.items()
+            if counts.get(values) != scored.get((run.trainer, run.plans, run.configuration, fold, case, label))
+        ]
+        if wrong := list(dict.fromkeys(wrong)):
+            what = (
+                f"validation/summary.json counted other pixels in {len(wrong)} of {len(summary)} cases ({some(wrong)})"
+            )
+            cure = f"predictions or ground truth changed since; renew it: {run.command(fold, '--val')}"
+            stale.append(f"{run.place(fold)}: {what}; {cure}")
+    return stale

@@ -1,0 +1,182 @@
+"""Is one run better than another? Statistics of the differences in Dice, over the same cases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from nnunet_taichi.evaluation.summary import RUN, Policy, run_names, scopes
+
+RESAMPLES = 9999
+BATCH = 1 << 20  # differences drawn at once: bounds the memory of the bootstrap
+DECIMALS = 12  # 0.8 - 0.7 and 0.7 - 0.6 are one difference; in binary they are two, and ranks would tell them apart
+METHODS = {
+    "difference": "Dice of b minus Dice of a, over the cases that both have; a case of several folds counts once, "
+    "with its mean",
+    "interval": f"95% percentile bootstrap of the mean difference, {RESAMPLES} resamples of the cases",
+    "p": "Wilcoxon's signed-rank test, two-sided, without the zero differences (scipy's defaults)",
+    "p_holm": "p after Holm's correction over all pairs of runs, for each label and scope",
+    "effect_size": "matched-pairs rank-biserial correlation (R+ - R-) / (R+ + R-), from -1 to 1: above 0, b is better",
+    "wins": "cases in which b is better, equal, worse",
+}
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """Run b against run a, by Dice.
+
+    Attributes:
+        label: name of the label.
+        cases: "lesion" or "all".
+        a: name of the run that b is compared with.
+        b: name of the other run.
+        n: cases that both have, with a Dice that is defined.
+        mean_difference: mean of b - a.
+        ci_low: lower end of its 95% interval.
+        ci_high: upper end of it.
+        p: of Wilcoxon's signed-rank test.
+        p_holm: the same, corrected.
+        effect_size: matched-pairs rank-biserial correlation; above 0, b is better.
+        wins: cases in which b is better.
+        ties: cases in which they are equal.
+        losses: cases in which b is worse.
+        note: why p or the interval is not computed as usual.
+    """
+
+    label: str
+    cases: str
+    a: str
+    b: str
+    n: int
+    mean_difference: float
+    ci_low: float
+    ci_high: float
+    p: float
+    p_holm: float
+    effect_size: float
+    wins: int
+    ties: int
+    losses: int
+    note: str = ""
+
+
+def compare_pairs(per_case: pd.DataFrame, policy: Policy = "one", seed: int = 0) -> list[PairResult]:
+    """Compare every pair of runs by Dice, for each label and scope; the run that came first is a.
+
+    Tests and intervals take cases for independent. Those of several folds on one case are not, so they are averaged
+    first. Several images of one patient are not either, and this table does not know patients: with them, p is too
+    small and the interval too narrow.
+
+    Args:
+        per_case: one row a run, case and label.
+        policy: what Dice is where truth and prediction are both empty: 1, 0 or nothing.
+        seed: of the bootstrap. Each pair starts from it, so that a result does not depend on what else is compared.
+
+    Raises:
+        ValueError: The policy is not known.
+    """
+    names = run_names(per_case)
+    row_names = [names[run] for run in per_case[RUN].itertuples(index=False, name=None)]
+    results = []
+    for label, cases, scored in scopes(per_case.assign(run=row_names), policy):
+        dice = scored.groupby(["case", "run"])["dice"].mean().unstack().reindex(columns=list(names.values()))
+        family = [
+            _compare(label, cases, a, b, (dice[b] - dice[a]).dropna().to_numpy(), seed)
+            for a, b in combinations(dice.columns, 2)
+        ]
+        corrected = holm([result.p for result in family])
+        results += [replace(result, p_holm=float(p)) for result, p in zip(family, corrected, strict=True)]
+    return results
+
+
+def _compare(label: str, cases: str, a: str, b: str, differences: NDArray[Any], seed: int) -> PairResult:
+    """Compare two runs by their differences b - a (n,), before correction."""
+    differences = differences.round(DECIMALS)
+    low, high = bootstrap_interval(differences, seed)
+    p, note = wilcoxon(differences)
+    return PairResult(
+        label=label,
+        cases=cases,
+        a=a,
+        b=b,
+        n=len(differences),
+        mean_difference=float(differences.mean()) if len(differences) else np.nan,
+        ci_low=low,
+        ci_high=high,
+        p=p,
+        p_holm=np.nan,
+        effect_size=rank_biserial(differences),
+        wins=int((differences > 0).sum()),
+        ties=int((differences == 0).sum()),
+        losses=int((differences < 0).sum()),
+        note=note,
+    )
+
+
+def wilcoxon(differences: NDArray[Any]) -> tuple[float, str]:
+    """Test whether differences (n,) are symmetric about 0, and say why where there is nothing to test.
+
+    Returns:
+        p and a note. scipy drops differences of zero; of nothing but zeros it makes p = 1, NaN or an error, by its
+        version and n. Here p is 1 then: nothing speaks against equality.
+    """
+    if not len(differences):
+        return np.nan, "no case that both have"
+    if not differences.any():
+        return 1.0, "all differences are zero"
+    return float(stats.wilcoxon(differences).pvalue), "" if len(differences) > 1 else "a single case"
+
+
+def holm(p: Sequence[float]) -> NDArray[Any]:
+    """Correct p values (m,) for their number by Holm's step-down method; NaN stays and does not count.
+
+    The smallest is multiplied by m, the next by m - 1, and so on; none may be below the one before, or above 1.
+
+    >>> holm([0.01, 0.04, 0.03]).round(12).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    corrected = np.array(p, dtype=float)
+    order = np.argsort(corrected)[: np.isfinite(corrected).sum()]  # NaN is sorted to the end
+    steps = corrected[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected
+
+
+def rank_biserial(differences: NDArray[Any]) -> float:
+    """Give the matched-pairs rank-biserial correlation of differences (n,), (R+ - R-) / (R+ + R-).
+
+    R+ and R- are the sums of the ranks of |difference| over the positive and the negative ones, zeros left out, as in
+    Wilcoxon's test (Kerby 2014). It is 1 if all are positive, and 0 if all are zero.
+
+    >>> rank_biserial(np.array([0.1, 0.2, -0.3, 0.0]))
+    0.0
+    """
+    if not len(differences):
+        return np.nan
+    differences = differences[differences != 0]
+    ranks = stats.rankdata(np.abs(differences))
+    return float((ranks * np.sign(differences)).sum() / ranks.sum()) if len(differences) else 0.0
+
+
+def bootstrap_interval(differences: NDArray[Any], seed: int) -> tuple[float, float]:
+    """Give the 95% percentile bootstrap interval of the mean of differences (n,); there is none for n < 2.
+
+    Percentile, not BCa: that is undefined where all differences are equal, as this one is not.
+    """
+    if len(differences) < 2:
+        return np.nan, np.nan
+    low, high = stats.bootstrap(
+        (differences,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=max(1, BATCH // len(differences)),
+        confidence_level=0.95,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(low), float(high)

@@ -1,0 +1,112 @@
+"""What the runs scored: means and standard deviations over folds and over cases, from the table of single cases."""
+
+from collections.abc import Iterator
+from typing import Literal, get_args
+
+import pandas as pd
+
+Policy = Literal["one", "zero", "nan"]
+
+RUN = ["trainer", "plans", "configuration"]
+SCORES = ["dice", "jaccard", "accuracy", "precision", "sensitivity", "specificity"]
+DISTANCES = ["hd95", "assd"]
+METRICS = [*SCORES, *DISTANCES]
+SUMMARY_COLUMNS = [
+    *RUN, "label", "cases", "metric",
+    "mean_cases", "sd_cases", "n_cases", "left_out", "mean_folds", "sd_folds", "n_folds",
+]  # fmt: skip
+NORMAL_COLUMNS = [
+    "run", "label", "n_images", "without_false_positives", "image_level_specificity",
+    "fp_pixels_mean", "fp_pixels_median", "fp_pixels_max",
+]  # fmt: skip
+
+
+def summarise(per_case: pd.DataFrame, policy: Policy = "one") -> pd.DataFrame:
+    """Average each score of each run, over its cases and over its folds.
+
+    Over folds it is the mean of the folds' means; over cases, a case that several folds predict (as five models on one
+    test set do) counts once, with its mean. Standard deviations are those of samples (n - 1), and missing for n = 1.
+    What is undefined (distances to an empty mask, or by the policy) is left out and counted.
+
+    Args:
+        per_case: one row a run, case and label.
+        policy: what 0/0 is where truth and prediction are both empty: 1, 0 or nothing.
+
+    Returns:
+        One row a label, scope, run and metric, `SUMMARY_COLUMNS`; runs in the order in which they came. The scope
+        `cases` is "lesion" (the label is there) and, if there are normal images, "all".
+
+    Raises:
+        ValueError: The policy is not known.
+    """
+    rows = []
+    for label, cases, scored in scopes(per_case, policy):
+        for run, scores in scored.groupby(RUN, sort=False):
+            rows.append(_summarise_run(scores).assign(label=label, cases=cases, **dict(zip(RUN, run, strict=True))))
+    return pd.concat(rows, ignore_index=True)[SUMMARY_COLUMNS] if rows else pd.DataFrame(columns=SUMMARY_COLUMNS)
+
+
+def _summarise_run(scores: pd.DataFrame) -> pd.DataFrame:
+    """Average the scores of one run, one row a metric."""
+    by_case = scores.groupby("case")[METRICS].mean()  # leaves NaN out, as all means here
+    by_fold = scores.groupby("fold")[METRICS].mean()
+    columns = {
+        "mean_cases": by_case.mean(),
+        "sd_cases": by_case.std(),
+        "n_cases": by_case.count(),
+        "left_out": by_case.isna().sum(),
+        "mean_folds": by_fold.mean(),
+        "sd_folds": by_fold.std(),
+        "n_folds": by_fold.count(),
+    }
+    return pd.DataFrame(columns).rename_axis("metric").reset_index()
+
+
+def scopes(per_case: pd.DataFrame, policy: Policy) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Give label, scope and rows to average: the cases with a lesion and, if others are there, all of them."""
+    for label, rows in apply_policy(per_case, policy).groupby("label", sort=False):
+        lesion = rows[rows["n_ref"] > 0]
+        if len(lesion):
+            yield str(label), "lesion", lesion
+        if len(lesion) < len(rows):
+            yield str(label), "all", rows
+
+
+def apply_policy(per_case: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """Fill in scores of 0/0: the policy's value where both masks are empty, 0 where only one is; distances stay.
+
+    Raises:
+        ValueError: The policy is not known.
+    """
+    if policy not in get_args(Policy):
+        raise ValueError(f"expected a policy for empty masks of {', '.join(get_args(Policy))}, got {policy!r}")
+    both_empty = {"one": 1.0, "zero": 0.0, "nan": float("nan")}[policy]
+    empty_masks = per_case[["n_ref", "n_pred"]].eq(0).sum(axis=1)
+    filling = empty_masks.map({1: 0.0, 2: both_empty})
+    return per_case.assign(**{score: per_case[score].fillna(filling) for score in SCORES})
+
+
+def normal_images(per_case: pd.DataFrame) -> pd.DataFrame:
+    """Count the false alarms of each run on images without the label, one row a label and run, `NORMAL_COLUMNS`.
+
+    Image-level specificity is the share of predictions without a false positive. An image that several folds predict
+    counts as often. The false-positive pixels are those of all these predictions, of the right ones too.
+    """
+    names = run_names(per_case)
+    rows = []
+    for (label, *run), images in per_case[per_case["n_ref"] == 0].groupby(["label", *RUN], sort=False):
+        found, right = images["n_pred"], int((images["n_pred"] == 0).sum())
+        pixels = (float(found.mean()), float(found.median()), int(found.max()))
+        rows.append((names[tuple(run)], label, len(images), right, right / len(images), *pixels))
+    return pd.DataFrame(rows, columns=NORMAL_COLUMNS)
+
+
+def run_names(table: pd.DataFrame) -> dict[tuple[str, ...], str]:
+    """Name each (trainer, plans, configuration) by its trainer, and by the rest where only that tells runs apart."""
+    runs = list(table[RUN].drop_duplicates().itertuples(index=False, name=None))
+    names = {}
+    for run in runs:
+        namesakes = zip(*(other for other in runs if other[0] == run[0]), strict=True)
+        parts = [part for part, others in zip(run, namesakes, strict=True) if len(set(others)) > 1]
+        names[run] = "".join([run[0], *(f" ({part})" for part in parts)])
+    return names

@@ -1,0 +1,1 @@
+"""What the two paths of a trained TaiChiNet say, where they disagree, and what attention changes."""

@@ -1,0 +1,61 @@
+"""Which cases a fold validated, and their files."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """A case of a raw data set.
+
+    Attributes:
+        name: as the host calls it.
+        images: one file a channel.
+        label: file of the ground truth.
+    """
+
+    name: str
+    images: list[str]
+    label: str
+
+
+def validation_cases(fold_folder: Path, file_ending: str) -> list[str]:
+    """Return the cases that nnU-Net validated a fold on; none, if it did not, or not to the end."""
+    summary = fold_folder / "validation" / "summary.json"
+    if not summary.is_file():
+        return []
+    scores = json.loads(summary.read_text())["metric_per_case"]
+    return sorted(Path(case["prediction_file"]).name.removesuffix(file_ending) for case in scores)
+
+
+def find_cases(names: list[str], raw_dataset: Path, dataset_json: dict[str, Any]) -> dict[str, CaseFiles]:
+    """Find the files of cases, by name, in a raw data set's training part, which has the ground truth.
+
+    Raises:
+        ValueError: the data set is not there, or lacks some of the cases.
+    """
+    known = _list_cases(raw_dataset, dataset_json)
+    if not known:
+        raise ValueError(f"images and ground truth are read from the raw data set, but {raw_dataset} has no imagesTr")
+    if missing := [name for name in names if name not in known]:
+        raise ValueError(f"{raw_dataset} has no training case {', '.join(missing)}; it has such as {next(iter(known))}")
+    return {name: known[name] for name in names}
+
+
+def _list_cases(raw_dataset: Path, dataset_json: dict[str, Any]) -> dict[str, CaseFiles]:
+    """List all training cases; the host's own list of them starts a pool of processes, unless they are elsewhere."""
+    if "dataset" in dataset_json:
+        elsewhere = get_filenames_of_train_images_and_targets(str(raw_dataset), dataset_json)
+        return {name: CaseFiles(name, list(files["images"]), files["label"]) for name, files in elsewhere.items()}
+    ending, channels = dataset_json["file_ending"], "_[0-9][0-9][0-9][0-9]"
+    images: dict[str, list[str]] = {}
+    for file in sorted((raw_dataset / "imagesTr").glob(f"*{channels}{ending}")):
+        images.setdefault(file.name.removesuffix(ending)[: -len("_0000")], []).append(str(file))
+    return {
+        name: CaseFiles(name, files, str(raw_dataset / "labelsTr" / f"{name}{ending}"))
+        for name, files in images.items()
+    }

@@ -1,0 +1,172 @@
+"""The outputs of the two paths and their fusion, by the host's own inference."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nnunet_taichi.architectures.taichinet import TaiChiNet
+from nnunet_taichi.difficulty.levels import true_heads
+from nnunet_taichi.evaluation.uncertainty import ambiguity, disagreement
+from nnunet_taichi.explanation.cases import CaseFiles
+
+Output = Literal["fused", "lesion", "background"]  # as `TaiChiConfig.prediction` names them
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image and what the network says of it, at the size of the image file.
+
+    Attributes:
+        name: as the host calls it.
+        heads: names of the K classes or regions.
+        image: (C, Z, Y, X); a 2D image has Z = 1.
+        spacing: of Z, Y and X.
+        truth: (K, Z, Y, X), boolean.
+        valid: (Z, Y, X), false at the ignore label.
+        probabilities: output -> (K, Z, Y, X); that of the background path is 1 - O_n, the lesion's as well.
+        masks: output -> (K, Z, Y, X), boolean.
+        preprocessed: what the network sees, (C, *preprocessed).
+        properties: the host's record of how it came about.
+    """
+
+    name: str
+    heads: tuple[str, ...]
+    image: Array
+    spacing: tuple[float, ...]
+    truth: Array
+    valid: Array
+    probabilities: Mapping[str, Array]
+    masks: Mapping[str, Array]
+    preprocessed: Array
+    properties: dict[str, Any]
+
+    @cached_property
+    def disagreement(self) -> Array:
+        """|O_p - (1 - O_n)|, (K, Z, Y, X)."""
+        return disagreement(self.probabilities["lesion"], self.probabilities["background"])
+
+    @cached_property
+    def ambiguity(self) -> Array:
+        """1 - |2p - 1| of the fused probability, (K, Z, Y, X): what disagreement has to beat."""
+        return ambiguity(self.probabilities["fused"])
+
+    @cached_property
+    def claimed(self) -> Array:
+        """Where any of the three outputs says lesion, (K, Z, Y, X), boolean."""
+        return np.any([self.masks[output] for output in OUTPUTS], 0)
+
+
+class TwoPathModel:
+    """A trained TaiChiNet with the settings of its training, mirroring included.
+
+    Args:
+        folder: the trained model's, with plans.json and dataset.json.
+        fold: number or `all`.
+        checkpoint: name of a file in the fold's folder.
+        device: where to predict.
+
+    Raises:
+        ValueError: there is no such checkpoint, or the network has no two paths.
+    """
+
+    def __init__(self, folder: Path, fold: str, checkpoint: str, device: torch.device) -> None:
+        file = folder / f"fold_{fold}" / checkpoint
+        if not file.is_file():
+            raise ValueError(f"there is no {file}: train this fold first, or choose another checkpoint by -chk")
+        self.predictor = nnUNetPredictor(device=device, allow_tqdm=False)
+        self.predictor.initialize_from_trained_model_folder(str(folder), (fold,), checkpoint)
+        self.plans, self.configuration = self.predictor.plans_manager, self.predictor.configuration_manager
+        self.dataset_json, self.labels = self.predictor.dataset_json, self.predictor.label_manager
+        self.network = _two_paths(self.predictor.network, self.predictor.trainer_name)
+        self.predictor.network = _ThreeOutputs(self.network)
+        # the predictor asks its label manager how many channels to add up
+        self.predictor.label_manager = SimpleNamespace(
+            num_segmentation_heads=len(OUTPUTS) * self.labels.num_segmentation_heads
+        )
+
+    @property
+    def heads(self) -> dict[str, Any]:
+        """The K foreground classes or regions: name -> label or labels."""
+        kept = self.labels.foreground_regions if self.labels.has_regions else self.labels.foreground_labels
+        names = {tuple(np.atleast_1d(labels)): name for name, labels in self.dataset_json["labels"].items()}
+        return {names[tuple(np.atleast_1d(labels))]: labels for labels in kept}
+
+    def predict(self, files: CaseFiles) -> Case:
+        """Predict a case, as nnUNetv2_predict does, three times out of one pass."""
+        reader = self.plans.image_reader_writer_class()
+        image, properties = reader.read_images(files.images)
+        truth = reader.read_seg(files.label)[0][0]
+        preprocessor = self.configuration.preprocessor_class(verbose=False)
+        data, _, properties = preprocessor.run_case_npy(
+            image, None, properties, self.plans, self.configuration, self.dataset_json
+        )
+        logits = self.predictor.predict_sliding_window_return_logits(torch.from_numpy(data)).cpu()
+        probabilities: dict[str, Array] = {}
+        masks: dict[str, Array] = {}
+        for output, part in zip(OUTPUTS, logits.chunk(len(OUTPUTS)), strict=True):
+            segmentation, all_probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
+                part, self.plans, self.configuration, self.labels, properties, return_probabilities=True
+            )
+            probabilities[output] = all_probabilities[-len(self.heads) :]  # labels have the background's first
+            masks[output] = true_heads(segmentation, self.labels)
+        return Case(
+            name=files.name,
+            heads=tuple(self.heads),
+            image=image,
+            spacing=tuple(properties["spacing"]),
+            truth=true_heads(truth, self.labels),
+            valid=truth != (self.labels.ignore_label if self.labels.has_ignore_label else -1),
+            probabilities=probabilities,
+            masks=masks,
+            preprocessed=data,
+            properties=properties,
+        )
+
+
+class _ThreeOutputs(nn.Module):
+    """What `prediction` chooses among, side by side: (B, 3 x heads, *spatial)."""
+
+    def __init__(self, network: TaiChiNet) -> None:
+        super().__init__()
+        self.network = network
+        network.return_paths = network.deep_supervision = True
+
+    def forward(self, image: Tensor) -> Tensor:
+        _, finest, *_ = self.network(image)  # fused logits, then both paths' logits at each scale
+        outputs = []
+        for output in OUTPUTS:
+            self.network.config = replace(self.network.config, prediction=output)
+            outputs.append(self.network._fuse(*finest))
+        return torch.cat(outputs, 1)
+
+
+def _two_paths(network: Any, trainer: str) -> TaiChiNet:
+    """Return the plain network inside a compiled one.
+
+    Raises:
+        ValueError: it is no TaiChiNet, or one with the lesion path alone.
+    """
+    network = getattr(network, "_orig_mod", network)
+    if not isinstance(network, TaiChiNet):
+        raise ValueError(
+            f"{trainer} trains {type(network).__name__}, which has no two paths to compare. Explain a model of "
+            "nnUNetTrainerTaichi, or of a variant of it."
+        )
+    if network.negative is None:
+        raise ValueError(
+            f"{trainer} trains the lesion path alone: there is no background path that could disagree with it. Explain "
+            "a model with two paths, as nnUNetTrainerTaichi or its Model2 to Model7."
+        )
+    return network

@@ -1,0 +1,68 @@
+"""Easy and hard regions of training cases, as the miner left them (as in figure 7)."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+
+from nnunet_taichi.contact_sheet import Block, Panel, contact_sheet
+from nnunet_taichi.difficulty.coding import decode_difficulty
+from nnunet_taichi.difficulty.levels import true_heads
+from nnunet_taichi.difficulty.storage import ENDINGS, MapFolder
+from nnunet_taichi.explanation.paths import TwoPathModel
+
+SHOWN = 6
+
+
+def find_maps(fold_folder: Path) -> Path | None:
+    """Return the folder of the maps that a fold was trained with; the host recorded it as the training began."""
+    record = fold_folder / "debug.json"
+    if not record.is_file():
+        return None
+    mined = Path(json.loads(record.read_text()).get("difficulty_folder", ""))
+    folder = fold_folder.parents[1].joinpath(*mined.parts[-3:])  # results may have moved since
+    return folder if (folder / "difficulty.json").is_file() else None
+
+
+def difficulty_figure(maps: Path, preprocessed: Path, model: TwoPathModel) -> Figure:
+    """Draw training cases with their easy and hard regions, from the one with the most of hard to that with the least.
+
+    Args:
+        maps: as `find_maps` gives them.
+        preprocessed: the host's folder of the configuration, of which these are maps.
+        model: knows the classes.
+    """
+    dataset_class = infer_dataset_class(str(preprocessed))
+    folder = MapFolder(maps, dataset_class)
+    names = sorted({file.stem for ending in ENDINGS for file in maps.glob(f"*{ending}")})
+    shares = {name: _hard_share(folder.load(name, str(preprocessed))[0]) for name in names}
+    ranked = sorted((name for name in names if shares[name] is not None), key=lambda name: -(shares[name] or 0))
+    chosen = [ranked[i] for i in np.unique(np.linspace(0, len(ranked) - 1, SHOWN).astype(int))]
+    blocks = [_block(head, label, chosen, folder, preprocessed, model) for head, label in enumerate(model.heads)]
+    return contact_sheet(blocks)
+
+
+def _hard_share(codes: np.ndarray) -> float | None:
+    """Return the share of hard pixels among the mined ones of the first class or region, if it has any."""
+    level = codes % 3
+    return float((level == 2).sum() / (level > 0).sum()) if level.any() else None
+
+
+def _block(
+    head: int, label: str, cases: list[str], folder: MapFolder, preprocessed: Path, model: TwoPathModel
+) -> Block:
+    rows: dict[str, list[Panel]] = {"image": [], "easy": [], "hard": []}
+    for case in cases:
+        codes, segmentation = folder.load(case, str(preprocessed))
+        image = folder.dataset_class(str(preprocessed), [case]).load_case(case)[0][0]
+        truth = true_heads(segmentation, model.labels)[head]
+        level = decode_difficulty(torch.from_numpy(codes)[None], len(model.heads))[0, head].numpy()
+        z = int(truth.sum((1, 2)).argmax())
+        rows["image"].append(Panel(image[z], {"lesion": truth[z]}))
+        for name, value in (("easy", 1), ("hard", 2)):
+            share = f"{100 * (level == value).sum() / max(truth.sum(), 1):.0f}%"
+            rows[name].append(Panel(image[z], {"lesion": truth[z]}, {name: level[z] == value}, share))
+    return Block(label, cases, rows)

@@ -1,0 +1,58 @@
+import argparse
+
+import pytest
+
+from nnunet_taichi import explain
+from nnunet_taichi.discovery import DATA_VARIABLES
+
+AUROC = {"pixels": 0.75, "per_case_mean": None, "n": 3, "better_than_baseline": 1}
+
+
+def parse(*words):
+    parser = argparse.ArgumentParser()
+    explain.add_arguments(parser)
+    return parser.parse_args(["-d", "1", "-c", "2d", "-f", "0", *words])
+
+
+def test_missing_variables_are_named_with_the_cure(monkeypatch, capsys):
+    for name in DATA_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert explain.run(parse()) == 1
+    assert 'Run: eval "$(nnunet_taichi env)"' in capsys.readouterr().err
+
+
+def test_a_data_set_that_the_host_does_not_know_is_one_error(monkeypatch, tmp_path, capsys):
+    for name in (*DATA_VARIABLES, "nnUNet_extTrainer"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert explain.run(parse()) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+
+
+def test_cases_are_optional():
+    assert parse().cases == []
+    assert parse("a", "b").cases == ["a", "b"]
+
+
+@pytest.fixture
+def explanation():
+    scores = {f"{metric}_mean": 0.5 for metric in ("dice", "jaccard", "precision", "sensitivity")}
+    return {
+        "outputs": {name: scores | {"n": 4} for name in ("fused", "lesion", "background")},
+        "auroc": AUROC,
+        "auroc_baseline": AUROC | {"pixels": 0.8},
+        "risk_coverage": {"aurc": 0.3, "aurc_baseline": 0.2, "random": 0.4, "oracle": 0.1},
+        "notes": ["This model has no attention."],
+    }
+
+
+def test_the_table_sets_disagreement_beside_the_baseline(explanation):
+    lines = explain.describe(explanation)
+    rows = {line.split("  ")[0]: line.split("  ")[1:] for line in lines}
+    numbers = {name: [cell.strip() for cell in cells if cell.strip()] for name, cells in rows.items()}
+    assert numbers["fused"] == ["0.500"] * 4
+    assert numbers["disagreement"] == ["0.750", "-", "0.300"]
+    assert numbers["fused probability"] == ["0.800", "-", "0.200"]
+    assert "AURC at random 0.400, at best 0.100. Disagreement has the higher AUROC in 1 of 3." in lines
+    assert "This model has no attention." in lines
