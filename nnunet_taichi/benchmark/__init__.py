@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_taichi.benchmark import checks, graph, local, snakemake  # torch, by the trainers' classes
 
     try:
-        benchmark = checks.read_checked(args.plan, runs_here=not args.print and args.snakemake is None)
+        elsewhere = args.print or args.job or args.snakemake is not None
+        benchmark = checks.read_checked(args.plan, runs_here=not elsewhere)
         if args.snakemake is not None:
             return snakemake.run(benchmark, args.snakemake)
         jobs = graph.make_jobs(benchmark)

@@ -1,8 +1,7 @@
 """What nnU-Net says to a plan: all that would go wrong is found before anything runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 
@@ -12,7 +11,8 @@ from nnunet_taichi.benchmark.planning import PLANNING
 from nnunet_taichi.benchmark.recipes import find_trainer
 from nnunet_taichi.discovery import DATA_VARIABLES, EXT_VARIABLE, require_variables
 
-T = TypeVar("T")
+
+CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres")  # of plans that are still to be made
 
 
 def read_checked(path: Path, runs_here: bool) -> Benchmark:
@@ -20,7 +20,7 @@ def read_checked(path: Path, runs_here: bool) -> Benchmark:
 
     Args:
         path: of PLAN.yaml.
-        runs_here: whether its jobs will use this machine's device.
+        runs_here: whether all of its jobs will use this machine.
 
     Raises:
         PlanError: something is wrong with it.
@@ -59,17 +59,24 @@ def _find_problems_of(dataset: Dataset, benchmark: Benchmark) -> Iterator[tuple[
     if beyond := [fold for fold in benchmark.folds if fold != "all" and int(fold) >= count]:
         yield "folds", f"{dataset.name} has {count} folds, from 0; leave out {', '.join(beyond)}"
     for plans in dict.fromkeys(plans for _, plans in benchmark.models):
-        configurations = dataset.configurations(plans)
-        if configurations is None and plans not in PLANNING:
+        if error := _error_of(dataset.configurations, plans):
+            yield "plans", error
+        elif dataset.configurations(plans) is None and plans not in PLANNING:
             yield "plans", f"{dataset.name} has no {plans}, and only these are made here: {', '.join(PLANNING)}"
-            continue
-        for name in benchmark.configurations:
-            if name.endswith("_cascade_fullres"):
-                yield "configurations", f"{name} needs what 3d_lowres predicts; train it by hand"
-            elif configurations is not None and name not in configurations:
-                yield "configurations", f"{plans} of {dataset.name} have {', '.join(configurations)}, but no {name}"
-            elif not dataset.raw.is_dir() and not dataset.is_preprocessed(plans, name):
-                yield "datasets", f"{dataset.name} is not preprocessed, and its images are not in {dataset.raw}"
+        else:
+            yield from _find_problems_of_plans(dataset, plans, benchmark.configurations)
+
+
+def _find_problems_of_plans(dataset: Dataset, plans: str, configurations: Sequence[str]) -> Iterator[tuple[str, str]]:
+    existing = dataset.configurations(plans)
+    for name in configurations:
+        if name.endswith("_cascade_fullres"):
+            yield "configurations", f"{name} needs what 3d_lowres predicts; train it by hand"
+        elif name not in (existing or CONFIGURATIONS):
+            have = ", ".join(existing or CONFIGURATIONS)
+            yield "configurations", f"{plans} of {dataset.name} have {have}, but no {name}"
+        elif not dataset.raw.is_dir() and not dataset.is_preprocessed(plans, name):
+            yield "datasets", f"{dataset.name} is not preprocessed for {plans} {name}, and there is no {dataset.raw}"
 
 
 def _error_of(function: Callable[[str], object], name: str) -> str | None:

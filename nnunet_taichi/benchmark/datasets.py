@@ -1,6 +1,5 @@
 """A data set as nnU-Net keeps it, and how far it is prepared for a training."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw, nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from nnunet_taichi.evaluation.folds import read_json
 
 DEFAULT_FOLDS = 5  # that the host makes where no file says otherwise
 
@@ -35,9 +36,18 @@ class Dataset:
         return Path(nnUNet_results, self.name)
 
     def configurations(self, plans: str) -> list[str] | None:
-        """Name the configurations of its plans, or return None where there are no such plans."""
+        """Name the configurations of its plans, or return None where there are no such plans.
+
+        Raises:
+            ValueError: they cannot be read; they are not made anew, for somebody may have edited them.
+        """
         file = self.preprocessed / f"{plans}.json"
-        return list(json.loads(file.read_text())["configurations"]) if file.is_file() else None
+        if not file.is_file():
+            return None
+        content = read_json(file)
+        if not isinstance(content, dict) or "configurations" not in content:
+            raise ValueError(f"{file} are no plans that can be read; mend or delete them")
+        return list(content["configurations"])
 
     def is_preprocessed(self, plans: str, configuration: str) -> bool:
         """Tell whether all of its cases are there; an interruption leaves only some."""
@@ -45,17 +55,15 @@ class Dataset:
             return False
         manager = PlansManager(str(self.preprocessed / f"{plans}.json"))
         folder = self.preprocessed / manager.get_configuration(configuration).data_identifier
-        cases = len(json.loads((self.preprocessed / "dataset_fingerprint.json").read_text())["spacings"])
+        cases = len((read_json(self.preprocessed / "dataset_fingerprint.json") or {}).get("spacings", ()))
         # the host writes the properties of a case last, and copies the ground truth when all cases are written
-        truth = self.preprocessed / "gt_segmentations"
-        return len(list(folder.glob("*.pkl"))) >= cases and truth.is_dir() and len(list(truth.iterdir())) >= cases
+        written = len(list(folder.glob("*.pkl"))), len(list((self.preprocessed / "gt_segmentations").glob("*")))
+        return 0 < cases <= min(written)
 
     def count_folds(self) -> int:
         """Count the folds of the file that nnU-Net follows; beyond them it makes up a random split."""
-        for folder in (self.preprocessed, self.raw):
-            if (folder / "splits_final.json").is_file():
-                return len(json.loads((folder / "splits_final.json").read_text()))
-        return DEFAULT_FOLDS
+        splits = (read_json(folder / "splits_final.json") for folder in (self.preprocessed, self.raw))
+        return next((len(split) for split in splits if split), DEFAULT_FOLDS)
 
 
 @dataclass(frozen=True)

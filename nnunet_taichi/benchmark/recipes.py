@@ -8,6 +8,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunet_taichi.config import PAPER
+from nnunet_taichi.discovery import EXT_VARIABLE
 from nnunet_taichi.trainers.mining import find_miner
 from nnunet_taichi.trainers.paper import PaperTraining
 
@@ -24,8 +25,11 @@ def find_trainer(name: str) -> type[nnUNetTrainer]:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             return recursive_find_trainer_class_by_name(name)
-    except (RuntimeError, ImportError) as error:
-        raise ValueError(f"nnU-Net finds no {name}: {error}") from error
+    except RuntimeError as error:
+        endings = "endings are _Paper, _<N>epochs, _<M>iterations and _seed<S>, in this order"
+        raise ValueError(f"nnU-Net finds no {name} here or by {EXT_VARIABLE}; {endings}") from error
+    except ImportError as error:
+        raise ValueError(f"nnU-Net cannot look for {name}: {error}; try nnunet_taichi doctor") from error
 
 
 def miner_name(trainer: type[nnUNetTrainer]) -> str | None:

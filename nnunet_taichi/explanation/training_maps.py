@@ -39,16 +39,16 @@ def difficulty_figure(maps: Path, preprocessed: Path, model: TwoPathModel) -> Fi
     folder = MapFolder(maps, dataset_class)
     names = sorted({file.stem for ending in ENDINGS for file in maps.glob(f"*{ending}")})
     shares = {name: _hard_share(folder.load(name, str(preprocessed))[0]) for name in names}
-    ranked = sorted((name for name in names if shares[name] is not None), key=lambda name: -(shares[name] or 0))
+    ranked = sorted(names, key=lambda name: -shares[name])
     chosen = [ranked[i] for i in np.unique(np.linspace(0, len(ranked) - 1, SHOWN).astype(int))]
     blocks = [_block(head, label, chosen, folder, preprocessed, model) for head, label in enumerate(model.heads)]
     return contact_sheet(blocks)
 
 
-def _hard_share(codes: np.ndarray) -> float | None:
-    """Return the share of hard pixels among the mined ones of the first class or region, if it has any."""
+def _hard_share(codes: np.ndarray) -> float:
+    """Return the share of hard pixels among the mined ones of the first class or region."""
     level = codes % 3
-    return float((level == 2).sum() / (level > 0).sum()) if level.any() else None
+    return float((level == 2).sum() / max((level > 0).sum(), 1))
 
 
 def _block(

@@ -60,6 +60,8 @@ def write_pictures(
         cases.append(_write_case(model, case, features, measures, folder))
         if file in (files[0], files[-1]):  # the most and the least uncertain, unless cases were named
             figures.append(_write_channels(model, case, features, cases[-1]["caption"], folder))
+    if model.network.config.mutual_learning == "consistent":
+        notes.append("Both paths of this model learn the lesion: what is called background path is the second of them.")
     if model.network.attention is None:
         notes.append("This model has no attention: there are no features after it.")
     if maps is None:

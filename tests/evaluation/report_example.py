@@ -57,7 +57,7 @@ def make_runs(
         pictures = _draw(number % 8, size, not case.startswith("normal"))  # few drawings, moved about: they take time
         image, drawn[case] = (np.roll(pixels, number // 8 * 7, axis=1) for pixels in pictures)
         _save(root / "images" / f"{case}_0000.png", image)
-        _save(root / "labels" / f"{case}.png", truth.astype(np.uint8))
+        _save(root / "labels" / f"{case}.png", drawn[case].astype(np.uint8))
     made = []
     for name, predict in runs.items():
         folder = root / f"{name}{RECIPE}" / "fold_0"

@@ -141,7 +141,10 @@ def test_the_same_results_make_the_same_page(tmp_path: Path) -> None:
 
 def test_fifty_cases_of_five_trainers_are_not_too_large(tmp_path: Path) -> None:
     runs = {f"trainer{number}": shifted(number) for number in range(1, 6)}
-    written = write_example(tmp_path, case_names(50), runs, 256, gallery=50)
+    made = make_runs(tmp_path, case_names(50), runs, 256)
+    per_case = score(made, 1)
+    written = tmp_path / "report.html"
+    write_report(written, compare(per_case), [replace(run, fold_folders={}) for run in made], per_case, gallery=50)
     text = written.read_text(encoding="utf-8")
     assert text.count("<image ") == 50
     assert len(re.findall(r'<path id="p', text)) == 5 * 38  # normal cases have no contour
