@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
         command = CommandRunner(environment, out / "logs")
         _prepare(command, out)
         _train_and_predict(command, out, args.device or _find_device())
+        which = ("-d", DATASET_ID, "-c", "2d", "-f", 0, "-tr", *map(_recipe, TRAINERS))
+        command("nnunet_taichi", "compare", *which, "-o", out / "comparison", "-np", 1)
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -128,7 +130,8 @@ def _report(out: Path) -> None:
     title = f"nnunet_taichi demo: phantoms, {EPOCHS} epochs of {ITERATIONS} iterations"
     contact_sheet(blocks, title).savefig(out / "contact_sheet.png", dpi=110)
     print(f"\n{format_table(scores)}\n\n{NOTES}\n")
-    print(f"contact sheet: {out / 'contact_sheet.png'}\nmodels:        {models}\npredictions:   {out / 'predictions'}")
+    print(f"comparison:    {out / 'comparison' / 'report.html'}\ncontact sheet: {out / 'contact_sheet.png'}")
+    print(f"models:        {models}\npredictions:   {out / 'predictions'}")
 
 
 def _raw(out: Path, dataset_id: int, name: str) -> Path:

@@ -41,6 +41,8 @@ def test_the_whole_demo(tmp_path, monkeypatch, capsys):
         models = out / "nnUNet_results" / "Dataset900_Phantoms"
         assert (models / f"{name}__nnUNetPlans__2d" / "fold_0" / "checkpoint_final.pth").is_file()
     assert len(list((out / "logs").glob("*.log"))) == output.count("\n$ ")
+    assert "nnUNetTrainerTaichi_3epochs_8iterations" in (out / "comparison" / "summary.md").read_text()
+    assert f"comparison:    {out / 'comparison' / 'report.html'}\n" in output
     with Image.open(out / "contact_sheet.png") as image:
         assert min(image.size) > 500
         assert np.asarray(image.convert("L")).std() > 20

@@ -11,7 +11,6 @@ from nnunet_taichi.benchmark.planning import PLANNING
 from nnunet_taichi.benchmark.recipes import find_trainer
 from nnunet_taichi.discovery import DATA_VARIABLES, EXT_VARIABLE, require_variables
 
-
 CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres")  # of plans that are still to be made
 
 

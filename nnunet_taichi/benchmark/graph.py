@@ -78,7 +78,7 @@ def find_job(jobs: Sequence[Job], name: str) -> Job:
 def to_do(jobs: Sequence[Job]) -> list[Job]:
     """Leave out what is done, and what is needed only by that, as the preprocessed cases of finished trainings."""
     left: list[Job] = []
-    needed: set[Job] = {job for job in jobs if isinstance(job, Compare)}
+    needed = set(jobs) - {need for job in jobs for need in job.needs}
     for job in reversed(jobs):
         if job in needed and not job.is_done():
             left.append(job)

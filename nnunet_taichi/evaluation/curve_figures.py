@@ -35,24 +35,24 @@ Curves = Mapping[str, Mapping[str, pd.DataFrame]]
 
 ONE_FOLD = "A thin line is a fold."
 BOUNDARY = "The dotted line is where training turns from the easy to the hard lesion pixels."
-COSTS = {  # column: (title, unit)
-    "seconds": ("an epoch", "seconds"),
-    "step": ("an iteration, validation included", "milliseconds"),
-    "gpu_peak_gib": ("most GPU memory", "GiB"),
+COSTS = {
+    "seconds": "time of an epoch (s)",
+    "step": "time of an iteration, validation included (ms)",
+    "gpu_peak_gib": "peak of GPU memory (GiB)",
 }
 
 
 def curve_charts(curves: Curves) -> Iterator[Chart]:
-    """Draw what was logged."""
-    curves = {name: kept for name, folds in curves.items() if (kept := {f: c for f, c in folds.items() if len(c)})}
-    if not curves:
+    """Draw what was logged; the first run is what the others are compared with, if it was logged."""
+    first = next(iter(curves), "")
+    logged = {name: kept for name, folds in curves.items() if (kept := {f: c for f, c in folds.items() if len(c)})}
+    if not logged:
         return
-    yield losses(curves)
-    yield pseudo_dice(curves)
-    with_terms = {name: folds for name, folds in curves.items() if any(_terms(table) for table in folds.values())}
-    if with_terms:
+    yield losses(logged)
+    yield pseudo_dice(logged, first)
+    if with_terms := {name: folds for name, folds in logged.items() if any(map(_terms, folds.values()))}:
         yield loss_terms(with_terms)
-    yield costs(curves)
+    yield costs(logged, first)
 
 
 @styled
@@ -73,12 +73,11 @@ def losses(curves: Curves) -> Chart:
 
 
 @styled
-def pseudo_dice(curves: Curves) -> Chart:
+def pseudo_dice(curves: Curves, first: str) -> Chart:
     """Draw nnU-Net's running estimate of Dice, the first run's behind that of the others."""
     figure, panels = panel_grid(len(curves), height=2.1, sharex=True, sharey=True)
-    first = next(iter(curves))
     for ax, (name, folds) in zip(panels, curves.items(), strict=True):
-        for table in curves[first].values() if name != first else ():
+        for table in curves.get(first, {}).values() if name != first else ():
             ax.plot(table["epoch"], table["pseudo_dice"], color=FIRST, ls=DASHED, lw=1)
         for table in folds.values():
             ax.plot(table["epoch"], table["pseudo_dice"], color=OTHER, **_pen(table, folds))
@@ -87,10 +86,8 @@ def pseudo_dice(curves: Curves) -> Chart:
     label_grid(figure, "epoch", "pseudo Dice")
     ends = pd.Series({name: _last(folds, "pseudo_dice") for name, folds in curves.items()})
     alt = f"Pseudo Dice by epoch. {say_extremes(ends, 'value of the last epoch')}"
-    caption = (
-        "Pseudo Dice is nnU-Net's estimate during training, of random patches of the validation cases. "
-        f"Dashed grey: {first}. {_notes(curves)}"
-    )
+    dashed = f"Dashed grey: {first}. " if first in curves and len(curves) > 1 else ""
+    caption = f"nnU-Net's estimate during training, of random patches of the validation cases. {dashed}{_notes(curves)}"
     return to_chart(figure, "Pseudo Dice", alt, caption)
 
 
@@ -116,7 +113,7 @@ def loss_terms(curves: Curves) -> Chart:
 
 
 @styled
-def costs(curves: Curves) -> Chart:
+def costs(curves: Curves, first: str) -> Chart:
     """Draw what an epoch and an iteration take, and the GPU memory: medians over epochs and folds."""
     logged = {name: pd.concat(folds.values()) for name, folds in curves.items()}
     medians = (
@@ -132,16 +129,15 @@ def costs(curves: Curves) -> Chart:
     figure = Figure(figsize=(WIDTH, 0.8 + 0.27 * len(medians)), layout="constrained")
     panels = figure.subplots(1, len(medians.columns), sharey=True, squeeze=False)[0]
     places = np.arange(len(medians), 0, -1)
+    colours = [FIRST if name == first else OTHER for name in medians.index]
     for ax, column in zip(panels, medians, strict=True):
-        title, unit = COSTS[column]
-        bars = ax.barh(places, medians[column].fillna(0), height=0.6, color=[FIRST, *[OTHER] * (len(medians) - 1)])
-        ax.bar_label(bars, [f"{value:.3g}" if value == value else "not logged" for value in medians[column]], padding=3)
+        bars = ax.barh(places, medians[column].fillna(0), height=0.6, color=colours)
+        ax.bar_label(bars, ["not logged" if pd.isna(value) else f"{value:.3g}" for value in medians[column]], padding=3)
         ax.margins(x=0.16)
         ax.grid(axis="y", visible=False)
-        ax.set(xlabel=unit)
-        title_panel(ax, title)
+        title_panel(ax, COSTS[column][0].upper() + COSTS[column][1:])
     panels[0].set_yticks(places, medians.index, color=INK)
-    said = " ".join(say_extremes(medians[column], f"{COSTS[column][1]} of {COSTS[column][0]}") for column in medians)
+    said = " ".join(say_extremes(medians[column], COSTS[column]) for column in medians)
     caption = (
         "Medians over the epochs of all folds, as logged; they compare only if the machine was the same, and as busy."
     )

@@ -81,7 +81,8 @@ def list_facts(
         facts.append((column.capitalize(), ", ".join(filter(None, per_case[column].unique()))))
     folds = list(filter(None, per_case["fold"].astype(str).unique()))
     facts.append(("Folds", ", ".join(sorted(folds))))
-    facts += [("Cases", ", ".join(_count(rows, str(label)))) for label, rows in per_case.groupby("label", sort=False)]
+    counts = [_count(rows, str(label)) for label, rows in per_case.groupby("label", sort=False)]
+    facts.append(("Cases", "; ".join(counts)))
     facts.append(
         (
             "Empty masks",
@@ -93,10 +94,10 @@ def list_facts(
     return [(term, description) for term, description in facts if description]
 
 
-def _count(rows: pd.DataFrame, label: str) -> list[str]:
+def _count(rows: pd.DataFrame, label: str) -> str:
     """Count the cases that have a label, and those that do not."""
     has = rows.groupby("case")["n_ref"].first() > 0
-    return [f"{has.sum()} with {label}", *([f"{(~has).sum()} without"] if not has.all() else [])]
+    return f"{has.sum()} with {label}" + ("" if has.all() else f", {(~has).sum()} without")
 
 
 def explain_tables(comparison: Comparison) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnunet_taichi.evaluation.charts import (
     ACCENT,
@@ -29,6 +29,7 @@ from nnunet_taichi.evaluation.charts import (
 
 MOST_POINTS = 4000  # more become a bitmap: as vectors they would be the largest part of the page
 FEWEST_FOR_MEDIAN = 10
+ONE_MAGNITUDE = 20  # so much larger is no range for powers of ten
 
 
 @styled
@@ -58,7 +59,7 @@ def box_plots(dice: pd.DataFrame, title: str) -> Chart:
     )
     ax.set_yticks(places, names, color=INK)
     ax.grid(axis="y", visible=False)
-    ax.set(xlim=(-0.02, 1.02), ylim=(0.4, len(names) + 0.6), xlabel="Dice")
+    ax.set(xlim=_limits(dice), ylim=(0.4, len(names) + 0.6), xlabel="Dice")
     alt = f"Box plots of Dice by run. {say_extremes(dice.median(), 'median')}"
     caption = (
         "The box holds the middle half of the cases, the line in it is the median, the diamond the mean; "
@@ -85,7 +86,8 @@ def difference_plots(dice: pd.DataFrame, title: str) -> Chart:
         title_panel(ax, name)
         better, worse = int((difference > 0).sum()), int((difference < 0).sum())
         said.append(f"{name}: {mean:+.3f} on average, {better} cases better, {worse} worse")
-        ax.text(0.99, 0.02, f"mean {mean:+.3f}", transform=ax.transAxes, ha="right", va="bottom", color=INK)
+        box = {"facecolor": "white", "linewidth": 0, "alpha": 0.85, "pad": 2}
+        ax.text(0.98, 0.04, f"mean {mean:+.3f}", transform=ax.transAxes, ha="right", color=INK, bbox=box)
     label_grid(figure, "mean Dice of the two", f"Dice less that of {first}")
     caption = (
         f"A dot is a case; above 0 the run is better than {first}. The line is the mean difference, "
@@ -104,7 +106,9 @@ def size_plots(dice: pd.DataFrame, sizes: pd.Series, title: str) -> Chart:
         if name != first:
             ax.plot(*_running_median(sizes, dice[first]), color=FIRST, ls=DASHED)
         ax.plot(*_running_median(sizes, dice[name]), color=ACCENT, lw=2)
-        ax.set(xscale="log", ylim=(-0.03, 1.03))
+        ax.set(xscale="log", ylim=_limits(dice))
+        if sizes.max() < ONE_MAGNITUDE * sizes.min():  # there may be no power of ten
+            ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         ax.xaxis.set_minor_formatter("")
         title_panel(ax, name)
@@ -123,6 +127,13 @@ def _running_median(x: pd.Series, y: pd.Series) -> tuple[Any, Any]:
         return [], []
     window = max(5, len(both) // 6)
     return both["x"], both["y"].rolling(window, center=True, min_periods=window // 2).median()
+
+
+def _limits(dice: pd.DataFrame) -> tuple[float, float]:
+    """Show Dice from the tenth below all to 1, with room for the dots."""
+    low = min(0.9, np.floor(10 * np.nanmin(dice)) / 10)
+    room = 0.02 * (1 - low)
+    return low - room, 1 + room
 
 
 def _is_large(dice: pd.DataFrame) -> bool:

@@ -12,7 +12,7 @@ HEAD = """
 #######################################################################
 Please cite the following paper when using nnU-Net:
 #######################################################################
- 
+
 2026-09-30 23:50:45.695268: Using splits from existing split file: splits_final.json 
 2026-09-30 23:50:45.695606: Desired fold for training: 0 
  {'batch_size': 4, 'note': 'Epoch 7'} 

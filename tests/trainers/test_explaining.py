@@ -51,7 +51,7 @@ def save_model(start_trainer, raw):
     def save(trainer_class=trainers.nnUNetTrainerTaichi):
         trainer = start_trainer(trainer_class)
         trainer.initialize()
-        trainer.inference_allowed_mirroring_axes = (0, 1)
+        trainer.inference_allowed_mirroring_axes = (1,)
         trainer.save_checkpoint(f"{trainer.output_folder}/checkpoint_final.pth")
         folder = Path(trainer.output_folder_base)
         (folder / "plans.json").write_text(json.dumps(trainer.plans_manager.plans))
