@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--snakemake",
         nargs=argparse.REMAINDER,
         metavar="...",
-        help="run through Snakemake, which gets all that follows; the last option",
+        help="run through Snakemake, which gets all that follows",
     )
     how.add_argument("--job", metavar="NAME", help="run one job of the plan, as Snakemake does")
 

@@ -29,6 +29,11 @@ class Job(ABC):
         """What must be done before."""
         return ()
 
+    @property
+    def lock(self) -> str:
+        """What no two jobs may hold at once."""
+        return self.name
+
     @abstractmethod
     def is_done(self) -> bool:
         """Look whether the results are there."""
@@ -51,6 +56,11 @@ class Preprocess(Job):
     def name(self) -> str:
         """Data set and plans."""
         return f"preprocess_{self.dataset.name}_{self.plans}"
+
+    @property
+    def lock(self) -> str:
+        """All plans of a data set have one fingerprint, which the first of them writes."""
+        return f"preprocess_{self.dataset.name}"
 
     def _missing(self) -> list[str]:
         wanted = self.benchmark.configurations

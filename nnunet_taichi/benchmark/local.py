@@ -17,7 +17,7 @@ DONE, FAILED, INTERRUPTED, NOT_RUN = "done", "failed", "interrupted", "not run"
 def run_all(jobs: Sequence[Job], folder: Path) -> int:
     """Run what is still to do, say what came of it, and return 1 unless all of it is done."""
     left = to_do(jobs)
-    print(f"{len(left)} of {len(jobs)} jobs to do; logs: {folder}", flush=True)
+    print(f"{len(left)} of {len(jobs)} jobs to do; logs go to {folder}, comparisons beside it", flush=True)
     outcomes = {job.name: NOT_RUN for job in left}
     try:
         for number, job in enumerate(left, 1):
@@ -27,7 +27,7 @@ def run_all(jobs: Sequence[Job], folder: Path) -> int:
             outcomes[job.name] = INTERRUPTED
             outcomes[job.name] = DONE if run_job(job, folder) else FAILED
     finally:
-        print(_table(outcomes, folder), flush=True)
+        print(*_table(outcomes, folder), sep="\n", flush=True)
     return int(any(outcome != DONE for outcome in outcomes.values()))
 
 
@@ -38,7 +38,7 @@ def run_job(job: Job, folder: Path) -> bool:
     benchmark, is waited for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with file_lock(str(folder / f"{job.name}.lock")):
+    with file_lock(str(folder / f"{job.lock}.lock")):
         if job.is_done():
             print("  is done", flush=True)
             return True
@@ -57,7 +57,8 @@ def _run(words: list[str], log: Path) -> bool:
         except CommandError as error:
             print(f"  {error}", flush=True)
             return False
-    print(f"  {'failed with exit code ' + str(code) if code else 'done'}, {time.monotonic() - start:.0f} s, log: {log}")
+    came_of_it = f"failed with exit code {code}" if code else "done"
+    print(f"  {came_of_it}, {time.monotonic() - start:.0f} s, log: {log}", flush=True)
     if code:
         print("  | " + "\n  | ".join(_read(log, begin).splitlines()[-TAIL_LINES:]), flush=True)
     return not code
@@ -73,8 +74,8 @@ def _log(name: str, folder: Path) -> Path:
     return folder / f"{name}.log"
 
 
-def _table(outcomes: dict[str, str], folder: Path) -> str:
+def _table(outcomes: dict[str, str], folder: Path) -> list[str]:
     """Say what came of each job, and where its log is if it was begun."""
-    return "\n".join(
+    return [
         f"{outcome:<11}  {name if outcome == NOT_RUN else _log(name, folder)}" for name, outcome in outcomes.items()
-    )
+    ]

@@ -36,9 +36,8 @@ def run(benchmark: Benchmark, arguments: Sequence[str]) -> int:
     except ImportError as error:
         raise ValueError('Snakemake 8 or later is not installed: pip install ".[benchmark]"') from error
     set_markers(make_jobs(benchmark), benchmark.folder)
-    given = list(arguments[1:] if arguments[:1] == ["--"] else arguments) or HERE
     try:
-        main([*_own_arguments(benchmark), *given])
+        main([*_own_arguments(benchmark), *(arguments or HERE)])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,8 @@ def render(page: Mapping[str, Any]) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """Escape a text, and let long names break after their underscores."""
-    return Markup(str(escape(text)).replace("_", "_<wbr>"))
+    """Escape a text, and let long names break after underscores and before capitals."""
+    return Markup(re.sub(r"(?<=_)|(?<=[a-z])(?=[A-Z])", "<wbr>", str(escape(text))))
 
 
 def _page(

@@ -68,13 +68,6 @@ def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
         out = subprocess.run([*benchmark, "--print"], env=environment, capture_output=True, text=True, check=True)
         return out.stdout.splitlines()
 
-    assert [line.split()[:2] for line in left()] == [
-        ["nnUNetv2_plan_and_preprocess", "-d"],
-        ["nnUNetv2_train", "900"],
-        ["nnunet_taichi", "mine"],
-        ["nnUNetv2_train", "900"],
-        ["nnunet_taichi", "compare"],
-    ]
     with (tmp_path / "killed.log").open("wb") as log:
         process = subprocess.Popen(benchmark, env=environment, stdout=log, stderr=log, start_new_session=True)
         wait_for_file(models / f"{TAICHI}__nnUNetPlans__2d" / "fold_0" / "checkpoint_best.pth", process)

@@ -142,6 +142,13 @@ def test_plans_are_made_by_their_own_commands(tree: ToyTree, jobs_of: JobsOf, pl
     assert " ".join(job.command()) == f"{command} -d 900 -c 2d -npfp 8 -np 8"
 
 
+def test_only_preprocessings_of_one_data_set_exclude_each_other(tree: ToyTree, jobs_of: JobsOf) -> None:
+    jobs = jobs_of(PLAN + "plans: [nnUNetPlans, nnUNetTaichiPlans]")
+    assert len({job.lock for job in jobs if job.kind == "preprocess"}) == 1
+    others = [job.lock for job in jobs if job.kind != "preprocess"]
+    assert len(set(others)) == len(others) == 13
+
+
 def test_trainers_of_one_recipe_share_one_mining(tree: ToyTree, jobs_of: JobsOf) -> None:
     trainers = [STOCK, TAICHI, MODEL7, CONSML, "nnUNetTrainerTaichi_9epochs"]
     jobs = jobs_of(f"datasets: 900\ntrainers: [{', '.join(trainers)}]\nfolds: 0\ndevice: cpu")

@@ -48,7 +48,7 @@ def brute_force(truth, prediction, spacing):
     return max(percentile_95(there), percentile_95(back)), (there.sum() + back.sum()) / (len(there) + len(back))
 
 
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=50)
 @given(pairs())
 def test_overlap_is_that_of_scikit_learn(pair):
     truth, prediction, _ = (np.ravel(array) for array in pair)
@@ -63,7 +63,7 @@ def test_overlap_is_that_of_scikit_learn(pair):
     assert scores.specificity == pytest.approx(sklearn_metrics.recall_score(~truth, ~prediction))
 
 
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=50)
 @given(pairs())
 def test_counts_are_the_confusion_matrix(pair):
     truth, prediction, _ = pair
@@ -124,7 +124,7 @@ def test_distances_of_large_masks_are_those_of_the_definition():
         )
 
 
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=50)
 @given(pairs())
 def test_distances_are_symmetric(pair):
     truth, prediction, spacing = pair
@@ -132,7 +132,7 @@ def test_distances_are_symmetric(pair):
     assert forth == pytest.approx(back, rel=1e-6, abs=FLOAT32, nan_ok=True)
 
 
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=50)
 @given(pairs())
 def test_a_mask_has_no_distance_to_itself(pair):
     mask, _, spacing = pair
@@ -141,7 +141,7 @@ def test_a_mask_has_no_distance_to_itself(pair):
     assert surface_distances(mask, mask, spacing[:1] * mask.ndim) == (0, 0)
 
 
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=50)
 @given(pairs(), st.data())
 def test_what_lies_around_the_masks_is_no_matter(pair, data):
     truth, prediction, spacing = pair

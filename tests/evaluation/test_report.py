@@ -153,7 +153,7 @@ def test_fifty_cases_of_five_trainers_are_not_too_large(tmp_path: Path) -> None:
 
 
 def test_names_are_text_and_may_break() -> None:
-    assert breakable("<b>_x") == "&lt;b&gt;_<wbr>x"
+    assert breakable("<b>_nnUNetTrainer") == "&lt;b&gt;_<wbr>nn<wbr>UNet<wbr>Trainer"
 
 
 def test_a_single_run_of_folders_without_images(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_figures_do_not_depend_on_the_users_style(dice: pd.DataFrame) -> None:
     before = dict(matplotlib.rcParams)
     plain = box_plots(dice, "title")
     assert dict(matplotlib.rcParams) == before
-    with matplotlib.rc_context({"axes.facecolor": "black", "svg.fonttype": "path", "font.size": 30}):
+    with matplotlib.rc_context({"axes.facecolor": "black", "svg.fonttype": "path", "axes.linewidth": 9}):
         assert box_plots(dice, "title") == plain
 
 

@@ -12,7 +12,7 @@ from report_example import case_names, write_example
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-EVIL = "benign_<img src=x onerror=alert(1)>"
+EVIL = 'benign_"><img src=x onerror=alert(1)>'
 CASES = [EVIL, *case_names(8)]  # the third run misses benign_00 and sees lesions in both normal images
 CONTRAST = """() => {
   const luminance = ([r, g, b]) => [r, g, b].map((value) => value / 255)
