@@ -57,9 +57,10 @@ def run(args: argparse.Namespace) -> int:
         args.o.mkdir(parents=True, exist_ok=True)
         per_case = score(runs, args.np)
         per_case.to_csv(args.o / "per_case.csv", index=False, lineterminator="\n")
-        comparison = compare(runs, common_cases(per_case), args.empty_masks, warnings)
+        common = common_cases(per_case)
+        comparison = compare(runs, common, args.empty_masks, warnings)
         write_files(comparison, args.o)
-        write_report(args.o / "report.html", comparison, runs, per_case, args.gallery, args.explanation)
+        write_report(args.o / "report.html", comparison, runs, common, args.gallery, args.explanation)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
