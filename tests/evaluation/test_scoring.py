@@ -139,6 +139,11 @@ def test_flat_images_with_a_spacing(tmp_path):
     assert units(runs[0]) == "mm"
 
 
+def test_a_spacing_of_1_is_a_millimetre_where_files_have_spacings(tmp_path):
+    (run,) = given(tmp_path, np.zeros((6, 9)), np.zeros((6, 9)), ending=".nii.gz", spacing=(1, 1))
+    assert units(run) == "mm"
+
+
 def test_pictures_are_measured_in_pixels(tree):
     assert units(find()[0]) == "px"
 
