@@ -5,11 +5,10 @@ from itertools import takewhile
 
 import pandas as pd
 
-from nnunet_taichi.evaluation import quoted, statistics
 from nnunet_taichi.evaluation.report_tables import MINUS
 from nnunet_taichi.evaluation.statistics import PairResult
 from nnunet_taichi.evaluation.summary import RUN, run_names
-from nnunet_taichi.evaluation.summary_files import DISTANCES, POLICIES
+from nnunet_taichi.evaluation.summary_files import DISTANCES, empty_masks, explain_pairs_and_quotes
 from nnunet_taichi.evaluation.summary_tables import Comparison
 
 UNBROKEN = "\N{NO-BREAK SPACE}"
@@ -83,13 +82,8 @@ def list_facts(
     facts.append(("Folds", ", ".join(sorted(folds))))
     counts = [_count(rows, str(label)) for label, rows in per_case.groupby("label", sort=False)]
     facts.append(("Cases", "; ".join(counts)))
-    facts.append(
-        (
-            "Empty masks",
-            f"Scores of 0/0 {POLICIES[comparison.policy]} where truth and prediction are both "
-            "empty, and count 0 where only one is",
-        )
-    )
+    empty = empty_masks(comparison)
+    facts.append(("Empty masks", f"{empty[0].upper()}{empty[1:]}"))
     facts.append(("Distances", f"In {comparison.unit}. {DISTANCES}."))
     return [(term, description) for term, description in facts if description]
 
@@ -102,12 +96,5 @@ def _count(rows: pd.DataFrame, label: str) -> str:
 
 def explain_tables(comparison: Comparison) -> list[str]:
     """Say how to read the tables."""
-    methods = statistics.METHODS
-    notes = ["±: one standard deviation (of a sample, n - 1) of the folds' means, or of the cases. Bold: the best."]
-    if comparison.pairs:
-        notes += [
-            f"b - a: {methods['difference']}; in brackets the {methods['interval']}.",
-            f"p: {methods['p']}. p (Holm): {methods['p_holm']}.",
-            f"r: {methods['effect_size']}. +/=/-: {methods['wins']}.",
-        ]
-    return notes + [f"{remark}." for remark in quoted.remarks(comparison.quoted)]
+    first = "±: one standard deviation (of a sample, n - 1) of the folds' means, or of the cases. Bold: the best"
+    return [f"{note}." for note in (first, *explain_pairs_and_quotes(comparison))]

@@ -67,7 +67,7 @@ def to_json(comparison: Comparison) -> str:
     """Write everything in full precision; what is not defined is null."""
     content = {
         "dataset": comparison.dataset,
-        "empty_masks": {"policy": comparison.policy, "meaning": _empty_masks(comparison)},
+        "empty_masks": {"policy": comparison.policy, "meaning": empty_masks(comparison)},
         "distances": {"unit": comparison.unit, "definition": DISTANCES},
         "statistics": {**statistics.METHODS, "resamples": statistics.RESAMPLES, "seed": comparison.seed},
         "warnings": list(comparison.warnings),
@@ -88,7 +88,8 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _empty_masks(comparison: Comparison) -> str:
+def empty_masks(comparison: Comparison) -> str:
+    """Say what scores of empty masks count."""
     return (
         f"scores of 0/0 {POLICIES[comparison.policy]} where truth and prediction are both empty, "
         "and count 0 where only one is"
@@ -97,15 +98,20 @@ def _empty_masks(comparison: Comparison) -> str:
 
 def _notes(comparison: Comparison) -> list[str]:
     """Say what the numbers of the tables are."""
-    methods = statistics.METHODS
-    notes = [
+    return [
         "DI Dice, JA Jaccard, ACC accuracy, PR precision, SE sensitivity, SP specificity; ± one standard deviation (of "
         "a sample, n - 1) of the folds' means, or of the cases",
-        f"Empty masks: {_empty_masks(comparison)}",
+        f"Empty masks: {empty_masks(comparison)}",
         f"Distances in {comparison.unit}: {DISTANCES}",
+        *explain_pairs_and_quotes(comparison),
     ]
+
+
+def explain_pairs_and_quotes(comparison: Comparison) -> list[str]:
+    """Say what the columns of the pairs are, and what to mind with quoted rows."""
+    methods, notes = statistics.METHODS, []
     if comparison.pairs:
-        notes += [
+        notes = [
             f"b - a: {methods['difference']}; in brackets the {methods['interval']}",
             f"p: {methods['p']}; p (Holm): {methods['p_holm']}",
             f"r: {methods['effect_size']}; +/=/-: {methods['wins']}",

@@ -353,6 +353,13 @@ def test_plans_json_tells_where_folds_do_not(tree):
     only(check_runs(find(tree)), "differ in more than their trainer", "batch_size 2", "12")
 
 
+def test_what_is_not_known_is_no_difference(tree):
+    (tree.model(OURS) / "plans.json").unlink()
+    for path in tree.model(OURS).glob("fold_*/debug.json"):
+        path.unlink()
+    assert check_runs(find(tree)) == []
+
+
 def test_configurations_that_inherit(tree):
     for path in tree.results.glob("*/fold_*/debug.json"):
         path.unlink()
