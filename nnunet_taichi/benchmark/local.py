@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from nnunet_taichi.benchmark.comparison import Compare
 from nnunet_taichi.benchmark.graph import to_do
 from nnunet_taichi.benchmark.guard import run_guarded
 from nnunet_taichi.benchmark.jobs import Job
@@ -28,6 +29,9 @@ def run_all(jobs: Sequence[Job], folder: Path) -> int:
             outcomes[job.name] = DONE if run_job(job, folder) else FAILED
     finally:
         print(*_table(outcomes, folder), sep="\n", flush=True)
+    for comparison in jobs:
+        if isinstance(comparison, Compare) and comparison.is_done():
+            print(comparison.folder / "report.html", flush=True)
     return int(any(outcome != DONE for outcome in outcomes.values()))
 
 

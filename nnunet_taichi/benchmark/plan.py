@@ -12,7 +12,7 @@ from nnunet_taichi.benchmark.fields import DEFAULTS, READERS, Resources, describ
 
 MEANINGS = {  # of each key, for --help and for mistakes
     "datasets": "ids or names of nnU-Net data sets",
-    "trainers": "names of trainers, the first is what others are compared with; or NAME: PLANS, for plans of its own",
+    "trainers": "names of trainers, the first is what others are compared with; or NAME: [PLANS], for plans of its own",
     "configurations": "of nnU-Net, each compared by itself; 2d by default",
     "plans": "of nnU-Net, for trainers without their own; nnUNetPlans by default",
     "folds": "numbers from 0 on, or all; 0 to 4 by default",

@@ -3,12 +3,14 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pandas as pd
 
 from nnunet_taichi.discovery import DATA_VARIABLES, require_variables
+from nnunet_taichi.evaluation.explanations import read_explanation
 from nnunet_taichi.evaluation.quoted import quoted_rows
 from nnunet_taichi.evaluation.report import write_report
 from nnunet_taichi.evaluation.runs import Run, check_runs, find_runs, folder_runs
@@ -18,20 +20,24 @@ from nnunet_taichi.evaluation.summary import RUN, Policy, normal_images, summari
 from nnunet_taichi.evaluation.summary_files import to_markdown, write_files
 from nnunet_taichi.evaluation.summary_tables import Comparison
 
+PLANS = "each trainer is compared with each of these that it was trained with (default: nnUNetPlans)"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `nnunet_taichi compare`, named as nnU-Net's."""
-    parser.add_argument("-o", type=Path, required=True, metavar="OUT", help="folder for the tables and report.html")
+    parser.add_argument(
+        "-o", type=Path, required=True, metavar="OUT", help="folder for per_case.csv, summary.* and report.html"
+    )
     trained = parser.add_argument_group("what nnU-Net trained and validated")
     trained.add_argument("-d", metavar="DATASET", help="dataset name or id")
     trained.add_argument("-c", metavar="CONFIGURATION", help="configuration, as 2d")
     trained.add_argument("-f", nargs="+", default=["0", "1", "2", "3", "4"], metavar="FOLD", help="default: 0 1 2 3 4")
     trained.add_argument("-tr", nargs="+", metavar="TRAINER", help="the first is what the others are compared with")
-    trained.add_argument("-p", nargs="+", default=["nnUNetPlans"], metavar="PLANS", help="default: nnUNetPlans")
+    trained.add_argument("-p", nargs="+", default=["nnUNetPlans"], metavar="PLANS", help=PLANS)
     given = parser.add_argument_group("predictions in folders, as of another data set")
     given.add_argument("--folder", nargs="+", type=_named_folder, default=[], metavar="NAME=PRED")
     given.add_argument("--labels", type=Path, metavar="GT", help="folder of their ground truth")
-    given.add_argument("--images", type=Path, metavar="DIR", help="folder of their images, for the gallery")
+    given.add_argument("--images", type=Path, metavar="DIR", help="folder of their images, named as nnU-Net's")
     parser.add_argument(
         "--empty-masks",
         choices=get_args(Policy),
@@ -54,17 +60,18 @@ def run(args: argparse.Namespace) -> int:
     try:
         runs = _find_runs(args)
         warnings = check_runs(runs, args.allow_missing)
+        explanations = [read_explanation(folder) for folder in args.explanation]
         args.o.mkdir(parents=True, exist_ok=True)
         per_case = score(runs, args.np)
         per_case.to_csv(args.o / "per_case.csv", index=False, lineterminator="\n")
         common = common_cases(per_case)
         comparison = compare(runs, common, args.empty_masks, warnings)
         write_files(comparison, args.o)
-        write_report(args.o / "report.html", comparison, runs, common, args.gallery, args.explanation)
+        write_report(args.o / "report.html", comparison, runs, common, args.gallery, explanations)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{to_markdown(comparison)}\n{args.o / 'report.html'}")
+    print(f"{to_markdown(replace(comparison, quoted=comparison.quoted[:0]))}\n{args.o / 'report.html'}")
     return 0
 
 
@@ -78,7 +85,7 @@ def compare(runs: Sequence[Run], per_case: pd.DataFrame, policy: Policy, warning
         warnings: to be repeated wherever the numbers are.
     """
     truth, normal = runs[0], normal_images(per_case)
-    name = truth.dataset_json.get("name", truth.folder.parent.name if truth.fold_folders else "")
+    name = truth.folder.parent.name if truth.fold_folders else truth.dataset_json["name"]
     return Comparison(
         name,
         policy,
@@ -86,7 +93,7 @@ def compare(runs: Sequence[Run], per_case: pd.DataFrame, policy: Policy, warning
         summarise(per_case, policy),
         normal,
         compare_pairs(per_case, policy),
-        quoted_rows(name, truth.dataset_json.get("reference", ""), with_normal=len(normal) > 0),
+        quoted_rows(name, with_normal=len(normal) > 0),
         warnings,
     )
 

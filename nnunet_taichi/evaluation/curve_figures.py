@@ -105,7 +105,7 @@ def loss_terms(curves: Curves) -> Chart:
                 ax.plot(mean.index, mean[term], color=colours[term], ls=dashes[term], marker=".", ms=3)
         _finish(ax, name, folds)
     handles = [Line2D([], [], color=colours[term], ls=dashes[term], label=_readable(term)) for term in names]
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(6, len(handles)))
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(4, len(handles)))
     label_grid(figure, "epoch", "term of the loss")
     said = ", ".join(_readable(term) for term in names)
     caption = f"Means over the folds. {_notes(curves, folds=False)}"
@@ -153,7 +153,9 @@ def _finish(ax: Axes, name: str, folds: Mapping[str, pd.DataFrame]) -> None:
     """Title a panel and mark the stages."""
     for epoch in _boundaries(folds):
         ax.axvline(epoch - 0.5, color=MUTED, lw=1.2, ls=":")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+    if max(len(table) for table in folds.values()) == 1:
+        ax.set_xlim(-0.5, 0.5)
     title_panel(ax, name)
 
 

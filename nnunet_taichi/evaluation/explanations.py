@@ -54,8 +54,9 @@ def read_explanation(folder: Path) -> Explanation:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return _to_section(content, folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise ValueError(f"expected what `nnunet_taichi explain -o {folder}` writes, {FILE}, got {what}") from error
+        raise ValueError(
+            f"{folder} is no folder that `nnunet_taichi explain` wrote: {FILE} there is missing or not whole ({error})"
+        ) from error
 
 
 def _to_section(content: Mapping[str, Any], folder: Path) -> Explanation:

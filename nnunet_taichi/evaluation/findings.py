@@ -11,6 +11,7 @@ from nnunet_taichi.evaluation.summary import RUN, run_names
 from nnunet_taichi.evaluation.summary_files import DISTANCES, empty_masks, explain_pairs_and_quotes
 from nnunet_taichi.evaluation.summary_tables import Comparison
 
+SIGNIFICANT = 0.05
 UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
@@ -62,7 +63,8 @@ def _lead(pairs: Sequence[PairResult], label: str, best: str, other: str) -> str
             sign = 1 if pair.b == best else -1
             low, high = sorted([sign * pair.ci_low, sign * pair.ci_high])
             p = ("p < 0.001" if pair.p_holm < 0.001 else f"p = {pair.p_holm:.3f}").replace(" ", UNBROKEN)
-            sure = f"95% interval {low:+.3f} to {high:+.3f}; {p}, corrected"
+            verdict = "" if pair.p_holm < SIGNIFICANT else ": it may be chance"
+            sure = f"95% interval {low:+.3f} to {high:+.3f}; {p}, corrected{verdict}"
             return f" The difference is {sign * pair.mean_difference:+.3f} ({sure}).".replace("-", MINUS)
     return ""
 

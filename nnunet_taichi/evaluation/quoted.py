@@ -9,8 +9,6 @@ from importlib import resources
 
 import pandas as pd
 
-from nnunet_taichi.dataset_conversion import busi, dataset_b, refuge, tn_scui
-
 SOURCE = (
     "Wang et al., TaiChiNet: Negative-Positive Cross-Attention Network for Breast Lesion Segmentation in Ultrasound "
     "Images, IEEE Journal of Biomedical and Health Informatics (2024), doi:10.1109/JBHI.2024.3352984"
@@ -24,12 +22,6 @@ NORMAL_CAVEAT = (
     "the paper does not say what an empty mask counts; with normal cases, its means fall by about the share of these "
     "(Dice from 0.836 to 0.673; 0.836 x 647 / 780 = 0.693), as if they counted 0"
 )
-REFERENCES = {
-    busi.DESCRIPTION.reference: "BUSI",
-    dataset_b.DESCRIPTION.reference: "Dataset B",
-    tn_scui.DESCRIPTION.reference: "TN-SCUI2020",
-    refuge.DESCRIPTION.reference: "REFUGE",
-}
 NAMES = {  # of raw data sets, less their number; BUS-BRA, BUSIS and REFUGE2 are others
     "BUSI": r"busi(\d|[_-]|$).*",
     "Dataset B": r"(dataset[_-]?b|udiat|bus)[_-]?\d*",
@@ -49,12 +41,11 @@ def read_tables() -> pd.DataFrame:
         return pd.read_csv(file, comment="#", keep_default_na=False)
 
 
-def quoted_rows(name: str, reference: str = "", with_normal: bool = False) -> pd.DataFrame:
+def quoted_rows(name: str, with_normal: bool = False) -> pd.DataFrame:
     """Find what the paper reports on a data set.
 
     Args:
         name: of the raw data set, such as Dataset101_BUSI.
-        reference: the entry of its dataset.json, which the converters write; it knows a data set of any name.
         with_normal: whether there are images without a lesion. The paper has numbers on BUSI with them and without.
 
     Returns:
@@ -62,15 +53,16 @@ def quoted_rows(name: str, reference: str = "", with_normal: bool = False) -> pd
         paper does not know the data set.
     """
     tables = read_tables()
-    found = tables[tables["dataset"] == find_dataset(name, reference)]
+    found = tables[tables["dataset"] == find_dataset(name)]
     found = found[found["condition"] != (WITHOUT_NORMAL if with_normal else WITH_NORMAL)]
     return found.assign(cases=found["condition"].map({WITH_NORMAL: "all"}).fillna("lesion"))
 
 
-def find_dataset(name: str, reference: str = "") -> str:
-    """Give the paper's name of a data set, or nothing if it is none of its four."""
-    if reference in REFERENCES:
-        return REFERENCES[reference]
+def find_dataset(name: str) -> str:
+    """Give the paper's name of a data set, or nothing if it is none of its four.
+
+    The name is the user's word for what it is; a converter's reference is of the layout, which phantoms have as well.
+    """
     name = re.sub(r"^Dataset\d+_", "", name)
     return next((ours for ours, pattern in NAMES.items() if re.fullmatch(pattern, name, re.IGNORECASE)), "")
 

@@ -16,7 +16,7 @@ from nnunet_taichi import __version__
 from nnunet_taichi.evaluation.charts import Chart
 from nnunet_taichi.evaluation.curve_figures import curve_charts
 from nnunet_taichi.evaluation.curves import read_curves
-from nnunet_taichi.evaluation.explanations import read_explanation
+from nnunet_taichi.evaluation.explanations import Explanation
 from nnunet_taichi.evaluation.findings import explain_tables, find_best, list_facts, shorten
 from nnunet_taichi.evaluation.gallery import LIMIT, GalleryCase, build_gallery, gallery_cases, to_json
 from nnunet_taichi.evaluation.predictions import Run
@@ -34,7 +34,7 @@ def write_report(
     runs: Sequence[Run],
     per_case: pd.DataFrame,
     gallery: int = LIMIT,
-    explanations: Sequence[Path] = (),
+    explanations: Sequence[Explanation] = (),
 ) -> None:
     """Write the page, beside its place and renamed.
 
@@ -44,10 +44,7 @@ def write_report(
         runs: the first is what the others are compared with.
         per_case: one row a run, case and label.
         gallery: at most so many cases are shown.
-        explanations: folders that `nnunet_taichi explain` wrote.
-
-    Raises:
-        ValueError: a folder holds no explanation.
+        explanations: sections of what `nnunet_taichi explain` wrote.
     """
     page = render(_page(comparison, runs, per_case, gallery, explanations))
     partial = path.with_name(path.name + ".partial")
@@ -78,10 +75,9 @@ def breakable(text: str) -> Markup:
 
 
 def _page(
-    comparison: Comparison, runs: Sequence[Run], per_case: pd.DataFrame, limit: int, explanations: Sequence[Path]
+    comparison: Comparison, runs: Sequence[Run], per_case: pd.DataFrame, limit: int, explanations: Sequence[Explanation]
 ) -> dict[str, Any]:
     """Gather all that the template shows."""
-    sections = [read_explanation(folder) for folder in explanations]  # first: what is slow comes after
     full_names = run_names(per_case)
     short_trainers, ending = shorten([trainer for trainer, *_ in full_names])
     per_case = per_case.assign(trainer=per_case["trainer"].map(short_trainers))
@@ -105,7 +101,7 @@ def _page(
         "choice": _choice(cases, per_case, by_name),
         "groups": list(dict.fromkeys(case.group for case in cases)),
         "gallery": to_json(cases, list(by_name), labels),
-        "explanations": sections,
+        "explanations": explanations,
     }
 
 

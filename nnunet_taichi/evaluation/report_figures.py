@@ -87,8 +87,9 @@ def difference_plots(dice: pd.DataFrame, title: str) -> Chart:
         better, worse = int((difference > 0).sum()), int((difference < 0).sum())
         said.append(f"{name}: {mean:+.3f} on average, {better} cases better, {worse} worse")
         box = {"facecolor": "white", "linewidth": 0, "alpha": 0.85, "pad": 2}
-        ax.text(0.98, 0.04, f"mean {mean:+.3f}", transform=ax.transAxes, ha="right", color=INK, bbox=box)
-    label_grid(figure, "mean Dice of the two", f"Dice less that of {first}")
+        at = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center"}  # on the line, at the right edge
+        ax.text(0.99, mean, f"mean {mean:+.3f}", color=INK, bbox=box, **at)
+    label_grid(figure, "mean Dice of the two", "difference in Dice")
     caption = (
         f"A dot is a case; above 0 the run is better than {first}. The line is the mean difference, "
         "the dashed ones are the limits of agreement (mean ± 1.96 SD)."

@@ -151,8 +151,12 @@ def _read_folders(name: str, folders: Sequence[Path], labels: Path, images: Path
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise ComparisonError([f"{name}: a folder was given twice; give the predictions of each fold once"])
     dataset_json = _read_dataset_json([folders[0], labels, labels.parent])
+    tested = read_json(labels / "dataset.json") or read_json(labels.parent / "dataset.json") or {}
+    dataset_json = dataset_json | {"name": tested.get("name", "")}  # not the name of what was trained on
     ending = dataset_json["file_ending"]
     truth = GroundTruth.of(labels, images, ending)
+    if images and not truth.images:
+        raise ComparisonError([f"{images} holds no image; expected names as nnU-Net's, CASE_0000{ending}"])
 
     def read(fold: int) -> list[Prediction]:
         if not (found := list_cases(folders[fold], ending)):

@@ -9,6 +9,7 @@ from nnunet_taichi.evaluation.folds import read_json
 from nnunet_taichi.evaluation.predictions import Run, some
 
 MATTERING = ("patch_size", "batch_size", "spacing", "normalization_schemes", "batch_dice", "architecture")
+LENGTHS = ("num_epochs", "num_iterations_per_epoch")
 SHOWN = 5  # differences that a message lists
 
 Settings = Mapping[str, Any]
@@ -56,8 +57,10 @@ def _settings(run: Run) -> Settings:
 def trained_settings(fold_folder: Path) -> Settings | None:
     """Read what a fold was trained with (the model's plans.json is that of the fold trained last)."""
     try:  # nnU-Net keeps the configuration as text
-        configuration = ast.literal_eval(read_json(fold_folder / "debug.json")["configuration_manager"])
-        return {key: configuration.get(key) for key in MATTERING}
+        record = read_json(fold_folder / "debug.json")
+        configuration = ast.literal_eval(record["configuration_manager"])
+        lengths = {key: record[key] for key in LENGTHS if key in record}
+        return {key: configuration.get(key) for key in MATTERING} | lengths
     except (AttributeError, KeyError, SyntaxError, TypeError, ValueError):
         return None
 

@@ -57,14 +57,14 @@ def _draw_outputs(page: Page, case: Case, head: int, z: int, dice: Mapping[str, 
 
 
 def _draw_means(page: Page, row: int, case: Case, z: int, means: Maps) -> None:
-    """Draw the mean features of both paths; before and after attention have one scale."""
+    """Draw the mean features of both paths, each on a scale of its own: attention adds much to them."""
     outline, column = {"truth": np.any(case.truth[:, z], 0)}, 0
     for path, moments in means.items():
-        limits = _shared_limits([values[0, z] for values in moments.values()])
-        for offset, (moment, values) in enumerate(moments.items()):
-            page.panel(row, column + offset, values[0, z], FEATURES, limits, outline, _title(path, moment, moments))
-        page.bar(row + 1, range(column, column + len(moments)), FEATURES, limits, "mean feature")
-        column += len(moments)
+        for moment, values in moments.items():
+            limits = _limits(values[0, z])
+            page.panel(row, column, values[0, z], FEATURES, limits, outline, _title(path, moment, moments))
+            page.bar(row + 1, range(column, column + 1), FEATURES, limits, "mean feature")
+            column += 1
     page.legend(row, 4, "" if column == 4 else "no attention")
 
 
@@ -82,14 +82,13 @@ def channel_picture(case: Case, headline: str, channels: Mapping[str, Sequence[i
     outline, column = {"truth": np.any(case.truth[:, z], 0)}, 1
     page.panel(0, 0, case.image[0, z], "gray", outlines=outline, title="image")
     for path, moments in maps.items():
-        limits = _shared_limits([values[:, z] for values in moments.values()])
-        for offset, (moment, values) in enumerate(moments.items()):
+        for moment, values in moments.items():
+            limits = _limits(values[:, z])
             for row, channel in enumerate(channels[path]):
-                title = _title(path, moment, moments)
-                ax = page.panel(row, column + offset, values[row, z], FEATURES, limits, outline, title)
+                ax = page.panel(row, column, values[row, z], FEATURES, limits, outline, _title(path, moment, moments))
                 ax.set_xlabel(f"channel {channel}", labelpad=2, **SMALL)
-        page.bar(count, range(column, column + len(moments)), FEATURES, limits, "feature")
-        column += len(moments)
+            page.bar(count, range(column, column + 1), FEATURES, limits, "feature")
+            column += 1
     return page.figure
 
 
@@ -111,6 +110,6 @@ def format_dice(dice: float) -> str:
     return "both empty" if np.isnan(dice) else f"Dice {dice:.2f}"
 
 
-def _shared_limits(maps: Sequence[Array]) -> Limits:
-    """Return the smallest and the largest value of several maps."""
-    return min(float(np.nanmin(values)) for values in maps), max(float(np.nanmax(values)) for values in maps)
+def _limits(values: Array) -> Limits:
+    """Return the smallest and the largest value."""
+    return float(np.nanmin(values)), float(np.nanmax(values))

@@ -28,7 +28,7 @@ def find_maps(fold_folder: Path) -> Path | None:
 
 
 def difficulty_figure(maps: Path, preprocessed: Path, model: TwoPathModel) -> Figure:
-    """Draw training cases with their easy and hard regions, from the one with the most of hard to that with the least.
+    """Draw training cases with their easy and hard regions, from the hardest to the easiest.
 
     Args:
         maps: as `find_maps` gives them.

@@ -92,7 +92,8 @@ def _write_difficulty(model: TwoPathModel, maps: Path, preprocessed: Path, folde
     """Write training cases with their easy and hard regions."""
     caption = (
         "Training cases with the parts of the lesion that U-Net++ found at its first level (easy), and at its fourth "
-        "alone (hard), from the case with the most of hard to the one with the least; in percent of the lesion."
+        "alone (hard), from the case with the most of hard among what was found to that with the least; in percent of "
+        "the lesion."
     )
     return _save(difficulty_figure(maps, preprocessed, model), folder, "difficulty.png", "Easy and hard", caption)
 

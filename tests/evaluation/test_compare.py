@@ -84,7 +84,7 @@ def test_trainings(tmp_path, monkeypatch, capsys):
     trained = ["-d", "901", "-c", "2d", "-f", "0", "1", "-tr", "nnUNetTrainer", "nnUNetTrainerTaichi"]
     assert main(["compare", *trained, "-o", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith((tmp_path / "out" / "summary.md").read_text(encoding="utf-8"))
+    assert printed.startswith((tmp_path / "out" / "summary.md").read_text(encoding="utf-8"))  # nothing to quote
     assert printed.endswith(f"{tmp_path / 'out' / 'report.html'}\n")
     files = {"per_case.csv", "summary.csv", "summary.json", "summary.md", "summary.tex", "report.html"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
@@ -134,3 +134,22 @@ def test_folder_without_a_name(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["compare", "--folder", "PRED", "--labels", "GT", "-o", str(tmp_path)])
     assert "expected NAME=FOLDER, got 'PRED'" in capsys.readouterr().err
+
+
+def test_a_test_set_keeps_its_own_name(by_hand):
+    """Not that of the data set that was trained on, which nnU-Net leaves beside predictions."""
+    for folder, name in (("ours", "Trained"), ("perfect", "Trained"), ("truth", "Tested")):
+        write_json(by_hand / folder / "dataset.json", {"name": name, "labels": LESION, "file_ending": ".png"})
+    assert compare(by_hand, "-np", "1") == 0
+    assert json.loads((by_hand / "out" / "summary.json").read_text())["dataset"] == "Tested"
+
+
+def test_images_that_are_none(by_hand, capsys):
+    assert compare(by_hand, "-np", "1", "--images", str(by_hand / "truth")) == 1
+    assert "holds no image; expected names as nnU-Net's, CASE_0000.png" in capsys.readouterr().err
+
+
+def test_what_explains_nothing_is_said_before_anything_is_written(by_hand, capsys):
+    assert compare(by_hand, "-np", "1", "--explanation", str(by_hand / "truth")) == 1
+    assert "is no folder that `nnunet_taichi explain` wrote" in capsys.readouterr().err
+    assert not (by_hand / "out").exists()

@@ -339,7 +339,9 @@ def explanation(folder: Path) -> dict:
 
 def test_an_explanation_is_a_section_with_its_pictures(tmp_path: Path) -> None:
     (tmp_path / "explanation.json").write_text(json.dumps(explanation(tmp_path)))
-    written = write_example(tmp_path, ["benign_00"], {"a": RUNS["nnUNetTrainer"]}, 48, explanations=[tmp_path])
+    written = write_example(
+        tmp_path, ["benign_00"], {"a": RUNS["nnUNetTrainer"]}, 48, explanations=[read_explanation(tmp_path)]
+    )
     page = Page(written.read_text(encoding="utf-8"))
     assert "nnUNetTrainerTaichi, fold 0" in page.texts["h3"]
     assert "Dice of each output" in page.texts["caption"]

@@ -470,3 +470,11 @@ def test_folders_of_models_from_different_data(tests):
     path = tests.root / "ours" / "plans.json"
     write_json(path, json.loads(path.read_text()) | {"dataset_name": "Dataset902_Other"})
     only(check_runs(given(tests, "stock", "ours")), "dataset_name", "Dataset901_Tiny (stock), Dataset902_Other (ours)")
+
+
+def test_trainings_of_other_lengths(tree):
+    for trainer, epochs in ((STOCK, "1000"), (OURS, "100")):
+        for fold in "01":
+            record = tree.model(trainer) / f"fold_{fold}" / "debug.json"
+            write_json(record, json.loads(record.read_text()) | {"num_epochs": epochs})
+    only(check_runs(find(tree)), "differ in more than their trainer", "num_epochs", f"1000 ({tree.model(STOCK).name})")
