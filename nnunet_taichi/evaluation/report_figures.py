@@ -87,11 +87,8 @@ def difference_plots(dice: pd.DataFrame, title: str) -> Chart:
         better, worse = int((difference > 0).sum()), int((difference < 0).sum())
         said.append(f"{name}: {mean:+.3f} on average, {better} cases better, {worse} worse")
         box = {"facecolor": "white", "linewidth": 0, "alpha": 0.85, "pad": 2}
-        at: dict[str, Any] = {
-            "transform": ax.get_yaxis_transform(),
-            "ha": "right",
-            "va": "center",
-        }  # on the line, at the right edge
+        # on the line, at the right edge
+        at: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
         ax.text(0.99, mean, f"mean {mean:+.3f}", color=INK, bbox=box, **at)
     label_grid(figure, "mean Dice of the two", "difference in Dice")
     caption = (
