@@ -9,6 +9,7 @@ from typing import get_args
 
 import pandas as pd
 
+from nnunet_taichi.dataset_conversion.arguments import positive
 from nnunet_taichi.discovery import DATA_VARIABLES, require_variables
 from nnunet_taichi.evaluation.explanations import read_explanation
 from nnunet_taichi.evaluation.quoted import quoted_rows
@@ -48,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-missing", action="store_true", help="compare two trainers on the cases that both have, if some lack"
     )
-    parser.add_argument("--gallery", type=int, default=48, metavar="N", help="cases with pictures (default: 48)")
+    parser.add_argument("--gallery", type=positive, default=48, metavar="N", help="cases with pictures (default: 48)")
     parser.add_argument(
         "--explanation", nargs="+", type=Path, default=[], metavar="DIR", help="what `nnunet_taichi explain` wrote"
     )
-    parser.add_argument("-np", type=int, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("-np", type=positive, metavar="N", help="processes (default: one a core)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         runs = _find_runs(args)
         warnings = check_runs(runs, args.allow_missing)
         explanations = [read_explanation(folder) for folder in args.explanation]
+        _require_no_results(args.o)
         args.o.mkdir(parents=True, exist_ok=True)
         per_case = score(runs, args.np)
         per_case.to_csv(args.o / "per_case.csv", index=False, lineterminator="\n")
@@ -128,6 +130,16 @@ def _find_runs(args: argparse.Namespace) -> list[Run]:
         raise ValueError("-d, -c and -tr are needed, all three")
     require_variables(*DATA_VARIABLES)
     return find_runs(args.d, args.c, args.f, args.tr, args.p)
+
+
+def _require_no_results(out: Path) -> None:
+    """Refuse to write over nnU-Net's own summary.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if (out / "summary.json").is_file() and not (out / "summary.md").is_file():
+        raise ValueError(f"{out} holds a summary.json that is nnU-Net's: choose a folder for the comparison alone")
 
 
 def _named_folder(text: str) -> tuple[str, Path]:

@@ -22,9 +22,9 @@ NORMAL_CAVEAT = (
     "the paper does not say what an empty mask counts; with normal cases, its means fall by about the share of these "
     "(Dice from 0.836 to 0.673; 0.836 x 647 / 780 = 0.693), as if they counted 0"
 )
-NAMES = {  # of raw data sets, less their number; BUS-BRA, BUSIS and REFUGE2 are others
+NAMES = {  # of raw data sets, less their number; BUSIS, BUS-BRA and other BUS are others, as REFUGE2 is
     "BUSI": r"busi(\d|[_-]|$).*",
-    "Dataset B": r"(dataset[_-]?b|udiat|bus)[_-]?\d*",
+    "Dataset B": r"(dataset[_-]?b|udiat)[_-]?\d*",
     "TN-SCUI2020": r"tn[_-]?scui.*",
     "REFUGE": r"refuge(?!2$)(\d|[_-]|$).*",
 }

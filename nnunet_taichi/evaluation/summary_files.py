@@ -18,6 +18,7 @@ DISTANCES = (
     "ASSD the mean over the distances of both; undefined, and left out, where a mask is empty"
 )
 LATEX = {
+    "[": "{[}",  # behind the end of a row it would be that command's option
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",

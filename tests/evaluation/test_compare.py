@@ -153,3 +153,15 @@ def test_what_explains_nothing_is_said_before_anything_is_written(by_hand, capsy
     assert compare(by_hand, "-np", "1", "--explanation", str(by_hand / "truth")) == 1
     assert "is no folder that `nnunet_taichi explain` wrote" in capsys.readouterr().err
     assert not (by_hand / "out").exists()
+
+
+def test_the_hosts_summary_is_not_written_over(by_hand, capsys):
+    (by_hand / "out").mkdir()
+    (by_hand / "out" / "summary.json").write_text("the host's")
+    assert compare(by_hand, "-np", "1") == 1
+    assert "holds a summary.json that is nnU-Net's" in capsys.readouterr().err
+    assert (by_hand / "out" / "summary.json").read_text() == "the host's"
+
+
+def test_a_comparison_may_be_repeated(by_hand):
+    assert [compare(by_hand, "-np", "1") for _ in range(2)] == [0, 0]

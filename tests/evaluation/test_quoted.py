@@ -97,11 +97,11 @@ def test_data_sets_of_the_converters_are_known(converter, dataset, tables):
     [
         ("Dataset128_BUSI128", "BUSI"),
         ("Dataset101_BUSI_with_normal", "BUSI"),
-        ("Dataset102_BUS", "Dataset B"),
         ("Dataset102_UDIAT", "Dataset B"),
         ("Dataset103_TN-SCUI2020", "TN-SCUI2020"),
         ("Dataset104_REFUGE512", "REFUGE"),
         ("Dataset105_BUSIS", ""),
+        ("Dataset105_BUS", ""),
         ("Dataset105_BUS-BRA", ""),
         ("Dataset105_REFUGE2", ""),
         ("Dataset105_Mine", ""),
