@@ -74,7 +74,8 @@ def compare_pairs(per_case: pd.DataFrame, policy: Policy = "one", seed: int = 0)
 
     Args:
         per_case: one row a run, case and label.
-        policy: what Dice is where truth and prediction are both empty: 1, 0 or nothing, which leaves out the scope "all".
+        policy: what Dice is where truth and prediction are both empty: 1, 0 or nothing, which leaves out the
+            scope "all".
         seed: of the bootstrap. Each pair starts from it, so that a result does not depend on what else is compared.
 
     Raises:

@@ -18,7 +18,6 @@ DISTANCES = (
     "ASSD the mean over the distances of both; undefined, and left out, where a mask is empty"
 )
 LATEX = {
-    "[": "{[}",  # behind the end of a row it would be that command's option
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -158,6 +157,7 @@ def _latex_row(cells: Sequence[str]) -> str:
 
 
 def _latex(text: str) -> str:
-    """Escape what LaTeX would take for a command, and set the minus of a number."""
+    """Escape what LaTeX would take for a command, or at a row's start for an option, and set the minus of a number."""
     escaped = "".join(LATEX.get(character, character) for character in text)
+    escaped = re.sub(r"^\[", "{[}", escaped)
     return re.sub(r"(?<![\w.])-(?=\d)", "$-$", escaped)

@@ -256,6 +256,13 @@ def test_small_p_and_missing_numbers():
     assert "quoted" not in text
 
 
+def test_latex_takes_no_name_for_an_option():
+    rows = table(dice_rows("[a]", [0.5]))
+    assert "\n{[}a] & 0.500" in to_latex(
+        Comparison("D", "one", "px", summarise(rows), normal_images(rows), [], NOTHING_QUOTED)
+    )
+
+
 def test_latex_sets_the_minus_of_numbers_alone():
     rows = table(dice_rows("net-2", [0.5, 0.6]), dice_rows("b", [0.3, 0.4]))
     quoted, normal = NOTHING_QUOTED, normal_images(rows)
