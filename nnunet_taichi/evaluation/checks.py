@@ -45,7 +45,7 @@ def fold_folders(runs: Sequence[Run]) -> Iterator[tuple[Run, str, Path]]:
 
 def _unfinished_folds(runs: Sequence[Run]) -> Iterator[str]:
     for run, fold, folder in fold_folders(runs):
-        if found := find_unfinished(folder):
+        if found := find_unfinished(folder, run.ending):
             what, flag = found
             yield f"{run.place(fold)} {what}: {run.command(fold, flag)}"
 
@@ -53,7 +53,7 @@ def _unfinished_folds(runs: Sequence[Run]) -> Iterator[str]:
 def _summaries_of_other_cases(runs: Sequence[Run]) -> Iterator[str]:
     for run, fold, folder in fold_folders(runs):
         summary = read_summary(folder, run.ending)
-        if summary is not None and (other := sorted(summary.keys() ^ run.cases(fold))):
+        if summary and (other := sorted(summary.keys() ^ run.cases(fold))):
             what = f"validation/summary.json is not of the predictions beside it ({some(other)})"
             yield f"{run.place(fold)}: {what}; renew both: {run.command(fold, '--val')}"
 
@@ -75,8 +75,8 @@ def _older_summaries(runs: Sequence[Run]) -> Iterator[str]:
 
 def _younger_models(runs: Sequence[Run]) -> Iterator[str]:
     for run, fold, folder in fold_folders(runs):
-        model = folder / "checkpoint_final.pth"
-        if model.is_file() and model.stat().st_mtime > _newest_prediction(run, fold):
+        models = folder.glob("checkpoint_*.pth")
+        if max((model.stat().st_mtime for model in models), default=0.0) > _newest_prediction(run, fold):
             what = "the model is younger than its predictions: if copying did not do that,"
             yield f"{run.place(fold)}: {what} renew them: {run.command(fold, '--val')}"
 

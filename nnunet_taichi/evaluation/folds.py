@@ -13,7 +13,7 @@ Values = tuple[int, ...]  # of a label or region
 def read_json(path: Path) -> Any:
     """Read a JSON file, or give None."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
@@ -27,18 +27,21 @@ def list_cases(folder: Path, ending: str) -> dict[str, Path]:
     }
 
 
-def find_unfinished(fold_folder: Path) -> tuple[str, str] | None:
+def find_unfinished(fold_folder: Path, ending: str) -> tuple[str, str] | None:
     """Say what a fold lacks, and the flag of nnUNetv2_train that mends it.
 
-    Checkpoints may all be missing: one can train without them, or delete them to save space.
+    Checkpoints may all be missing: one can train without them, or delete them to save space. So may all but the best:
+    nnU-Net deletes checkpoint_latest.pth as a training ends, and validates after that.
     """
+    validated = bool(read_summary(fold_folder, ending))
     final, latest, best = ((fold_folder / f"checkpoint_{name}.pth").is_file() for name in ("final", "latest", "best"))
     if final and latest:
         return "is being trained anew, or that was broken off (delete checkpoint_latest.pth)", "--val"
-    if not final and (latest or best):
+    if latest or (best and not final and not validated):
         return "has not finished its training (no checkpoint_final.pth)", "--c"
-    if read_json(fold_folder / "validation" / "summary.json") is None:
-        return "has not finished its validation (no validation/summary.json, or a torn one)", "--val" if final else ""
+    if not validated:
+        what = "has not finished its validation (no validation/summary.json, or a torn or empty one)"
+        return what, "--val" if final else ""
     return None
 
 
@@ -47,7 +50,7 @@ def read_summary(fold_folder: Path, ending: str) -> dict[str, dict[Values, Count
     try:
         entries = read_json(fold_folder / "validation" / "summary.json")["metric_per_case"]
         return {_case(entry["prediction_file"], ending): _counts(entry["metrics"]) for entry in entries}
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         return None
 
 

@@ -101,10 +101,28 @@ def _read_dataset_json(folders: Sequence[Path]) -> dict[str, Any]:
     for folder in folders:
         content = read_json(folder / "dataset.json")
         if isinstance(content, dict) and {"labels", "file_ending"} <= content.keys():
+            _check_types(content, folder / "dataset.json")
             return content
     places = " or ".join(map(str, folders))
     expected = f'expected a dataset.json with "labels" and "file_ending" in {places}, found none'
     raise ComparisonError([f"{expected}; nnUNetv2_predict leaves one beside its predictions: copy it there"])
+
+
+def _check_types(dataset_json: Mapping[str, Any], file: Path) -> None:
+    """Refuse labels and a file ending that nnU-Net would not understand."""
+    labels, ending = dataset_json["labels"], dataset_json["file_ending"]
+    if not isinstance(labels, dict) or not all(_is_value(value, name != "ignore") for name, value in labels.items()):
+        expected = 'expected "labels" as {"background": 0, "lesion": 1}, their values integers or lists of integers'
+        raise ComparisonError([f"{file}: {expected} (of a region), found {labels}; correct them"])
+    if not isinstance(ending, str):
+        raise ComparisonError([f'{file}: expected "file_ending" as ".png", found {ending}; correct it'])
+
+
+def _is_value(value: Any, may_be_region: bool) -> bool:
+    """Tell whether a label may have this value."""
+    if may_be_region and isinstance(value, list):
+        return all(_is_value(each, False) for each in value)
+    return isinstance(value, int)
 
 
 def _ground_truth(dataset: str, ending: str) -> GroundTruth:
@@ -151,8 +169,7 @@ def _read_folders(name: str, folders: Sequence[Path], labels: Path, images: Path
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise ComparisonError([f"{name}: a folder was given twice; give the predictions of each fold once"])
     dataset_json = _read_dataset_json([folders[0], labels, labels.parent])
-    tested = read_json(labels / "dataset.json") or read_json(labels.parent / "dataset.json") or {}
-    dataset_json = dataset_json | {"name": tested.get("name", "")}  # not the name of what was trained on
+    dataset_json = dataset_json | {"name": _dataset_name(labels)}  # not the name of what was trained on
     ending = dataset_json["file_ending"]
     truth = GroundTruth.of(labels, images, ending)
     if images and not truth.images:
@@ -165,6 +182,13 @@ def _read_folders(name: str, folders: Sequence[Path], labels: Path, images: Path
 
     predictions = chain(*collect(read, range(len(folders))))
     return Run(name, "", "", folders[0], dataset_json, tuple(predictions))
+
+
+def _dataset_name(labels: Path) -> str:
+    """Read the name of the data set that ground truth is of, or give ""."""
+    content = read_json(labels / "dataset.json") or read_json(labels.parent / "dataset.json")
+    name = content.get("name") if isinstance(content, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def check_runs(runs: Sequence[Run], allow_missing: bool = False) -> list[str]:

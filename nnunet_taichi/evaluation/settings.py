@@ -26,7 +26,11 @@ def mixed_plans(runs: Sequence[Run]) -> Iterator[str]:
 
 def other_labels(runs: Sequence[Run]) -> Iterator[str]:
     """Find runs that do not predict the same labels."""
-    if different := differences({run.name: {"labels": str(run.dataset_json["labels"])} for run in runs}):
+    labels = {
+        run.name: {"labels": str(dict(sorted(run.labels.items()))), "ignore": run.ignore_label}  # in whatever order
+        for run in runs
+    }
+    if different := differences(labels):
         yield f"the runs predict different labels ({some(different, SHOWN)}); compare those of one dataset.json"
 
 

@@ -28,7 +28,7 @@ def validation_cases(fold_folder: Path, file_ending: str) -> list[str]:
     summary = fold_folder / "validation" / "summary.json"
     if not summary.is_file():
         return []
-    scores = json.loads(summary.read_text())["metric_per_case"]
+    scores = json.loads(summary.read_text(encoding="utf-8"))["metric_per_case"]
     return sorted(Path(case["prediction_file"]).name.removesuffix(file_ending) for case in scores)
 
 

@@ -22,7 +22,7 @@ def find_maps(fold_folder: Path) -> Path | None:
     record = fold_folder / "debug.json"
     if not record.is_file():
         return None
-    mined = Path(json.loads(record.read_text()).get("difficulty_folder", ""))
+    mined = Path(json.loads(record.read_text(encoding="utf-8")).get("difficulty_folder", ""))
     folder = fold_folder.parents[1].joinpath(*mined.parts[-3:])  # results may have moved since
     return folder if (folder / "difficulty.json").is_file() else None
 
