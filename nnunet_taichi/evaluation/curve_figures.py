@@ -52,7 +52,8 @@ def curve_charts(curves: Curves) -> Iterator[Chart]:
     yield pseudo_dice(logged, first)
     if with_terms := {name: folds for name, folds in logged.items() if any(map(_terms, folds.values()))}:
         yield loss_terms(with_terms)
-    yield costs(logged, first)
+    if len((medians := _medians(logged)).columns):
+        yield costs(medians, first)
 
 
 @styled
@@ -113,19 +114,8 @@ def loss_terms(curves: Curves) -> Chart:
 
 
 @styled
-def costs(curves: Curves, first: str) -> Chart:
-    """Draw what an epoch and an iteration take, and the GPU memory: medians over epochs and folds."""
-    logged = {name: pd.concat(folds.values()) for name, folds in curves.items()}
-    medians = (
-        pd.DataFrame(
-            {
-                name: table.assign(step=1000 * table["seconds"] / table["iterations"]).median(numeric_only=True)
-                for name, table in logged.items()
-            }
-        )
-        .T.reindex(columns=[*COSTS])
-        .dropna(axis=1, how="all")
-    )
+def costs(medians: pd.DataFrame, first: str) -> Chart:
+    """Draw what an epoch and an iteration take, and the GPU memory: a row a run, a column each that was logged."""
     figure = Figure(figsize=(WIDTH, 0.8 + 0.27 * len(medians)), layout="constrained")
     panels = figure.subplots(1, len(medians.columns), sharey=True, squeeze=False)[0]
     places = np.arange(len(medians), 0, -1)
@@ -142,6 +132,16 @@ def costs(curves: Curves, first: str) -> Chart:
         "Medians over the epochs of all folds, as logged; they compare only if the machine was the same, and as busy."
     )
     return to_chart(figure, "Time and memory", said, caption)
+
+
+def _medians(curves: Curves) -> pd.DataFrame:
+    """Take the medians of the costs over epochs and folds, without the costs that no run logged."""
+    logged = {name: pd.concat(folds.values()) for name, folds in curves.items()}
+    medians = {
+        name: table.assign(step=1000 * table["seconds"] / table["iterations"]).median(numeric_only=True)
+        for name, table in logged.items()
+    }
+    return pd.DataFrame(medians).T.reindex(columns=[*COSTS]).dropna(axis=1, how="all")
 
 
 def _pen(table: pd.DataFrame, folds: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

@@ -42,14 +42,20 @@ def read_curves(fold_folder: Path) -> pd.DataFrame:
         fold_folder: a trainer's `fold_x`.
 
     Returns:
-        The `COLUMNS`, then the terms of the loss; NaN (stage: "") where a value was not logged. Empty without a log.
+        The `COLUMNS`, then the terms of the loss; NaN (stage: "") where a value was not logged or is no number. Empty
+        without a log, or with one that cannot be read.
     """
     file = Path(fold_folder) / FILE
-    rows = pd.read_csv(file) if file.is_file() else _read_logs(Path(fold_folder))
+    try:
+        rows = pd.read_csv(file) if file.is_file() else _read_logs(Path(fold_folder))
+    except (OSError, ValueError):  # ValueError: nothing in it, no table, no text
+        rows = pd.DataFrame()
     terms = [name for name in rows.columns if name not in COLUMNS]
-    curves = _keep_last_branch(rows.reindex(columns=[*COLUMNS, *terms]))
+    curves = rows.reindex(columns=[*COLUMNS, *terms])
+    for name in curves.columns.drop("stage"):
+        curves[name] = pd.to_numeric(curves[name], errors="coerce").astype(float)
     curves["stage"] = curves["stage"].astype(object).fillna("").astype(str)
-    return curves.astype({name: int if name == "epoch" else float for name in curves if name != "stage"})
+    return _keep_last_branch(curves[np.isfinite(curves["epoch"])].astype({"epoch": int}))
 
 
 def _keep_last_branch(rows: pd.DataFrame) -> pd.DataFrame:
@@ -87,10 +93,7 @@ def _read_log(log: Path) -> Iterator[dict[str, object]]:
 
 
 def _convert(name: str, text: str) -> object:
-    """Turn what was logged into a number; Dice is the mean over classes, as the host's own average is."""
-    if name == "stage":
-        return text
+    """Make one value of what was logged; Dice is the mean over classes, as the host's own average is."""
     if name != "pseudo_dice":
-        return float(text)
-    dice = np.array([float(value) for value in _NUMPY_SCALAR.sub(r"\1", text).split(",")])
-    return float(np.nanmean(dice)) if not np.isnan(dice).all() else np.nan
+        return text
+    return pd.to_numeric(pd.Series(_NUMPY_SCALAR.sub(r"\1", text).split(",")), errors="coerce").mean()

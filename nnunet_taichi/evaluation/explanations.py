@@ -53,7 +53,7 @@ def read_explanation(folder: Path) -> Explanation:
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return _to_section(content, folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{folder} is no folder that `nnunet_taichi explain` wrote: {FILE} there is missing or not whole ({error})"
         ) from error

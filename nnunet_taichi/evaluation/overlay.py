@@ -12,8 +12,9 @@ from nnunet_taichi.evaluation.embedding import embed_pixels, grey_levels, scale_
 from nnunet_taichi.evaluation.masks import MaskReader
 from nnunet_taichi.evaluation.predictions import Prediction
 
-STRAY_PIXELS = 0.4  # a contour may leave the pixels' edges by so much: stairs become slopes, shapes are kept
-FEW_POINTS = 9  # the contour of two pixels and less, of which nothing might be left
+STRAY_PIXELS = 0.4  # of the picture; a contour may leave the mask by so much: stairs become slopes, shapes are kept
+FEW_POINTS = 9  # of the contour of two pixels and less, which stays as it is
+MOST_POINTS = 10_000  # of a path, about 100 kB; noise has more: its smallest contours go, the rest is made coarser
 
 Volume = NDArray[np.bool_]  # (Z, Y, X), in 2D with Z = 1
 
@@ -66,7 +67,7 @@ def read_overlay(
         place=f"slice {shown + 1} of {depth}" if depth > 1 else "",
         width=width * scale,
         height=height * scale,
-        picture=embed_pixels(_read_picture(image, readers[first], shown), longest_edge) if image else "",
+        picture=_picture(image, readers[first], shown, longest_edge) if image else "",
         pixels={label: int(volume.sum()) for label, volume in truth.items()},
         truth=draw(truth),
         predictions={run: draw(volumes) for run, volumes in found.items()},
@@ -79,10 +80,17 @@ def _read_volumes(path: Path, reader: MaskReader) -> dict[str, Volume]:
     return {label: mask.reshape(-1, *mask.shape[-2:]) for label, mask in masks.items()}
 
 
-def _read_picture(path: Path, reader: MaskReader, shown: int) -> NDArray[np.uint8]:
-    """Read a slice of an image, in colour if the host finds three channels in the file, else the first channel."""
-    channels = reader.host.read_images([str(path)])[0][:, shown]
-    return grey_levels(np.moveaxis(channels, 0, -1) if len(channels) == 3 else channels[0])
+def _picture(path: Path, reader: MaskReader, shown: int, longest_edge: int) -> str:
+    """Embed a slice of an image, in colour if the host finds three channels in the file, else the first channel.
+
+    "" if the file cannot be read or has no such slice: scores and contours are right without it.
+    """
+    try:
+        channels = reader.host.read_images([str(path)])[0][:, shown]
+        pixels = grey_levels(np.moveaxis(channels, 0, -1) if len(channels) == 3 else channels[0])
+        return embed_pixels(pixels, longest_edge)
+    except Exception:  # whatever the readers' libraries raise
+        return ""
 
 
 def outline(mask: NDArray[np.bool_], scale: float = 1.0) -> str:
@@ -91,12 +99,19 @@ def outline(mask: NDArray[np.bool_], scale: float = 1.0) -> str:
     The path's unit is a pixel of the picture that is `scale` times the mask; its origin is the picture's corner.
     """
     contours = find_contours(np.pad(mask, 1).astype(np.float32), 0.5)  # padded: closed at the image's edge as well
-    return "".join(_path((_simplify(contour) - 0.5) * scale) for contour in contours)  # pixels have their centre at .5
+    longest = sorted(contours, key=len, reverse=True)[: MOST_POINTS // FEW_POINTS]
+    stray = STRAY_PIXELS / scale
+    while sum(map(len, simple := [_simplify(contour, stray) for contour in longest])) > MOST_POINTS:
+        stray *= 2
+    return "".join(_path((contour - 0.5) * scale) for contour in simple)  # pixels have their centre at .5
 
 
-def _simplify(contour: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Leave out points of a closed contour (N, 2)."""
-    return approximate_polygon(contour, STRAY_PIXELS) if len(contour) > FEW_POINTS else contour
+def _simplify(contour: NDArray[np.float64], stray: float) -> NDArray[np.float64]:
+    """Leave out points of a closed contour (N, 2), but not so many that nothing is left to see."""
+    if len(contour) <= FEW_POINTS:
+        return contour
+    simple = approximate_polygon(contour, stray)
+    return simple if len(simple) > 3 else contour[:: len(contour) // 4]
 
 
 def _path(contour: NDArray[np.float64]) -> str:

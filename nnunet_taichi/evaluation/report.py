@@ -108,11 +108,13 @@ def _page(
 def _figures(per_case: pd.DataFrame, runs: Mapping[str, Run]) -> dict[str, list[Chart]]:
     """Draw all figures, by heading."""
     figures = {}
+    names = run_names(per_case)
     for label, rows in per_case[per_case["n_ref"] > 0].groupby("label", sort=False):
-        names = run_names(rows)
         run_of_row = [names[run] for run in rows[RUN].itertuples(index=False, name=None)]
         by_case = rows.assign(run=run_of_row).groupby(["case", "run"])["dice"].mean()
         dice = by_case.unstack().reindex(columns=list(names.values())).dropna()  # the cases that all have
+        if dice.empty:
+            continue
         figures[f"Cases with {label}"] = [
             box_plots(dice, "Dice of each run"),
             *([difference_plots(dice, "Difference from the first run")] if len(names) > 1 else []),

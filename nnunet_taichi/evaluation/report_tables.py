@@ -10,6 +10,7 @@ from nnunet_taichi.evaluation.summary_tables import ABBREVIATIONS, MISSING, Tabl
 METRIC_OF = {short: metric for metric, short in ABBREVIATIONS.items()}
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 QUOTED = "quoted: "  # what a quoted row begins with
+LEFT_OUT = " left out)"  # what a mean ends with that is not over all cases
 
 _NUMBER = re.compile(r"(<?)([+-]?\d[\d.]*)(?![\w.])")  # what a cell begins with, as in "0.71 ± 0.02" or "12/0/3"
 _HYPHEN = re.compile(r"(?<![\w.)])-(?=\d)")
@@ -119,10 +120,14 @@ def _is_numeric(texts: Sequence[str]) -> bool:
 
 
 def _best(title: str, texts: Sequence[str]) -> float | None:
-    """Give the best value of a score's column, or None if there is nothing to choose."""
+    """Give the best value of a score's column, or None if there is nothing to choose.
+
+    Nothing can be chosen where cases are left out: the means of two runs are over different cases, and a run that
+    misses the hard lesions would seem the most exact.
+    """
     metric = METRIC_OF.get(title.split(" ")[0])
     numbers = {number for text in texts if (number := to_number(text)) is not None}
-    if metric is None or len(numbers) < 2:
+    if metric is None or len(numbers) < 2 or any(LEFT_OUT in text for text in texts):
         return None
     return min(numbers) if metric in DISTANCES else max(numbers)
 

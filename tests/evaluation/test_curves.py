@@ -104,3 +104,33 @@ def test_no_log_at_all(tmp_path: Path) -> None:
     assert curves.empty
     assert isinstance(curves, pd.DataFrame)
     assert list(curves.columns) == list(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"\xff\xfe\x00\x81", b"epoch,stage\n0,easy\n1,a,b,c,d\n", b"no,curves\n1,2\n"]
+)
+def test_a_table_that_cannot_be_read_is_no_curves(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "taichi_curves.csv").write_bytes(content)
+    curves = read_curves(tmp_path)
+    assert curves.empty
+    assert list(curves.columns[: len(COLUMNS)]) == list(COLUMNS)
+
+
+def test_what_is_no_number_in_a_table_is_not_logged(tmp_path: Path) -> None:
+    lines = ["epoch,stage,train_loss,seconds,loss_difficulty", "0,easy,None,20,0.5", "1,hard,0.75,2O,?", "x,hard,1,1,1"]
+    (tmp_path / "taichi_curves.csv").write_text("\n".join(lines))
+    curves = read_curves(tmp_path)
+    assert curves["epoch"].tolist() == [0, 1]
+    for name, expected in {
+        "train_loss": [np.nan, 0.75],
+        "seconds": [20, np.nan],
+        "loss_difficulty": [0.5, np.nan],
+    }.items():
+        assert curves[name].tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_what_is_no_number_in_a_log_is_not_logged(tmp_path: Path) -> None:
+    write_log(tmp_path, "2026_9_30_23_50_45", epoch(0, None, "[]"), epoch(1, 0.5, "[None, 0.5]"))
+    curves = read_curves(tmp_path)
+    assert curves["train_loss"].tolist() == pytest.approx([np.nan, 0.5], nan_ok=True)
+    assert curves["pseudo_dice"].tolist() == pytest.approx([np.nan, 0.5], nan_ok=True)

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from case_rows import dice_rows, row, table
 from matplotlib.path import Path as Polygon
+from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 from PIL import Image
 from report_example import alarming, make_runs, shifted
 from results_tree import ResultsTree
 
 from nnunet_taichi.evaluation.embedding import embed_pixels, grey_levels
 from nnunet_taichi.evaluation.gallery import GalleryCase, build_gallery, gallery_cases, group_of, to_json
-from nnunet_taichi.evaluation.overlay import fullest_slice, outline
+from nnunet_taichi.evaluation.masks import MaskReader
+from nnunet_taichi.evaluation.overlay import fullest_slice, outline, read_overlay
+from nnunet_taichi.evaluation.predictions import Prediction
 from nnunet_taichi.evaluation.runs import find_runs
 from nnunet_taichi.evaluation.scoring import score
 
@@ -104,6 +108,39 @@ def test_outlines_of_a_single_pixel_and_of_nothing() -> None:
     assert np.array_equal(fill(outline(mask), mask.shape), mask)
 
 
+@pytest.mark.parametrize("size", [128, 600, 2000])
+def test_the_smallest_alarms_are_drawn(size: int) -> None:
+    mask = np.zeros((size, size), bool)
+    mask[30, 40] = mask[90:92, 50:53] = True
+    scale = min(1.0, 320 / size)
+    contours = [np.array(part.split(), float) for part in re.findall(r"M([^MZ]*)Z", outline(mask, scale))]
+    assert len(contours) == 2
+    for contour, (x, y) in zip(sorted(contours, key=lambda each: each[0]), [(40.5, 30.5), (51.5, 91)], strict=True):
+        corners = contour.reshape(-1, 2)
+        assert len(np.unique(corners, axis=0)) >= 3
+        assert (corners.min(0) + corners.max(0)) / 2 == pytest.approx(np.array([x, y]) * scale, abs=0.15)
+
+
+@pytest.mark.parametrize(("size", "share"), [(2000, 0.02), (200, 0.6)])
+def test_the_outline_of_noise_does_not_fill_the_page(size: int, share: float) -> None:
+    mask = np.random.default_rng(0).random((size, size)) < share
+    mask[: size // 2, : size // 2] = True
+    path = outline(mask, min(1.0, 320 / size))
+    assert len(path) < 120_000
+    assert fill(path, (8, 8), min(size, 320) / 8)[:3, :3].all()  # the lesion is still there
+    assert outline(mask[size // 2 :], min(1.0, 320 / size)) != ""  # and noise by itself is not hidden
+
+
+def test_a_large_lesion_is_outlined_in_the_detail_of_its_picture() -> None:
+    mask = ring().repeat(40, axis=0).repeat(40, axis=1)
+    path = outline(mask, 320 / len(mask))
+    filled = fill(path, (320, 320))
+    at = ((np.arange(320) + 0.5) * len(mask) / 320).astype(int)
+    shown = mask[np.ix_(at, at)]
+    assert (filled & shown).sum() / (filled | shown).sum() > 0.97
+    assert len(path) < 3000
+
+
 def test_a_picture_is_as_small_as_its_best_format() -> None:
     rng = np.random.default_rng(0)
     speckle = rng.integers(0, 255, (200, 400), dtype=np.uint8)
@@ -181,6 +218,16 @@ def test_a_case_without_image_has_contours_alone(tmp_path: Path) -> None:
     assert overlay.truth["lesion"].startswith("M")
 
 
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_a_case_whose_image_cannot_be_read_has_contours_alone(tmp_path: Path, content: bytes) -> None:
+    runs = make_runs(tmp_path, ["benign_00", "benign_01"], size=48)
+    (tmp_path / "images" / "benign_00_0000.png").write_bytes(content)
+    shown = gallery_of(runs, score(runs, 1))
+    assert shown["benign_00"].overlay.picture == ""
+    assert shown["benign_00"].overlay.truth["lesion"].startswith("M")
+    assert shown["benign_01"].overlay.picture != ""
+
+
 def test_a_run_that_lacks_a_case_is_left_out_of_it(tmp_path: Path) -> None:
     both = make_runs(tmp_path / "both", ["benign_00", "benign_01"], {"a": shifted(1)}, size=48)
     one = make_runs(tmp_path / "one", ["benign_00"], {"b": shifted(2)}, size=48)
@@ -214,3 +261,16 @@ def test_volumes_show_their_fullest_slice_of_each_label(
         shown = np.isin(truth[areas.argmax()], labels[name])
         assert np.array_equal(fill(case.overlay.truth[name], shown.shape), shown)
         assert case.overlay.pixels[name] == np.isin(truth, labels[name]).sum()
+
+
+def test_an_image_with_fewer_slices_than_its_mask_is_not_shown(tmp_path: Path) -> None:
+    image, masks = tmp_path / "case_0000.nii.gz", tmp_path / "case.nii.gz"
+    truth = np.zeros((5, 16, 20), np.uint8)
+    truth[4, 3:9, 4:12] = 1
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(truth), masks)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(np.ones((3, 16, 20), np.float32)), image)
+    reader = MaskReader(SimpleITKIO(), {"lesion": (1,)})
+    overlay = read_overlay({"a": reader}, {"a": Prediction("0", "case", masks, masks, image)}, 320)
+    assert overlay.picture == ""
+    assert overlay.place == "slice 5 of 5"
+    assert np.array_equal(fill(overlay.truth["lesion"], (16, 20)), truth[4] > 0)

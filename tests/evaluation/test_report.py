@@ -171,6 +171,17 @@ def test_a_single_run_of_folders_without_images(tmp_path: Path) -> None:
     assert "mine_Paper_2epochs_seed1 has a mean Dice over 1 cases with lesion of" in page.texts["header"][0]
 
 
+@pytest.mark.parametrize("second", [["benign_01", "normal_02"], ["normal_02"]])
+def test_runs_that_share_no_case_with_lesion_have_no_figures_of_dice(tmp_path: Path, second: list[str]) -> None:
+    runs = make_runs(tmp_path / "first", ["benign_00", "normal_02"], {"a": shifted(1)}, 48)
+    runs += make_runs(tmp_path / "second", second, {"b": shifted(2)}, 48)
+    per_case = score(runs, 1)
+    write_report(tmp_path / "report.html", compare(per_case), runs, per_case)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Dice of each run" not in page.texts["body"][0]
+    assert "Pseudo Dice" in page.texts["body"][0]
+
+
 # Names and findings
 
 
@@ -223,6 +234,12 @@ def test_the_best_of_each_score_is_marked() -> None:
         [False, True, True, False],
         [False, True, False, False],
     ]
+
+
+def test_no_mean_is_the_best_where_cases_are_left_out() -> None:
+    rows = [["a", "0.9 ± 0.1", "1.00 ± 0.5"], ["b", "0.2 ± 0.2", "0.00 ± 0.0 (3 left out)"]]
+    built = to_sortable(Table("title", ["run", "DI", "HD95 (px)"], rows))
+    assert [[cell.best for cell in row] for row in built.rows] == [[False, True, False], [False, False, False]]
 
 
 def test_means_over_one_fold_are_left_out_and_quotes_stand_alone() -> None:
@@ -298,6 +315,12 @@ def test_logs_without_iterations_and_memory_have_no_such_panels() -> None:
     assert chart.alt == "The time of an epoch (s) is 20."
 
 
+def test_curves_without_times_and_memory_have_no_figure_of_costs(tmp_path: Path) -> None:
+    (tmp_path / "taichi_curves.csv").write_text("epoch,train_loss,val_loss\n0,1.5,1.25\n1,1.0,None\n")
+    charts = [chart.title for chart in curve_charts({"a": {"0": read_curves(tmp_path)}})]
+    assert charts == ["Loss", "Pseudo Dice"]
+
+
 def test_figures_do_not_depend_on_the_users_style(dice: pd.DataFrame) -> None:
     before = dict(matplotlib.rcParams)
     plain = box_plots(dice, "title")
@@ -352,11 +375,13 @@ def test_an_explanation_is_a_section_with_its_pictures(tmp_path: Path) -> None:
     assert "<c>: Dice: fused 0.500. AUROC -, uncertainty 0.250" in alts
 
 
-@pytest.mark.parametrize("broken", ["nothing", "torn", "without outputs", "without picture"])
+@pytest.mark.parametrize("broken", ["nothing", "torn", "without outputs", "with a list of outputs", "without picture"])
 def test_a_folder_without_a_whole_explanation_is_refused(tmp_path: Path, broken: str) -> None:
     content = explanation(tmp_path)
     if broken == "without outputs":
         del content["outputs"]
+    if broken == "with a list of outputs":
+        content["outputs"] = []
     if broken == "without picture":
         (tmp_path / "picture.png").unlink()
     if broken != "nothing":

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from results_tree import ResultsTree, write_image, write_json
@@ -188,10 +190,12 @@ def test_unfinished_fold(tree, there, what, flag):
     assert text.endswith(f"nnUNetv2_train Dataset901_Tiny 2d 1 -tr {OURS} -p nnUNetPlans{flag}")
 
 
-@pytest.mark.parametrize("name", ["checkpoint_latest.pth", "checkpoint_best.pth"])
-def test_validation_of_an_unfinished_training_does_not_count(tree, name):
+@pytest.mark.parametrize("best", [True, False])
+def test_validation_of_an_unfinished_training_does_not_count(tree, best):
     fold = tree.model(OURS) / "fold_1"
-    (fold / "checkpoint_final.pth").rename(fold / name)
+    (fold / "checkpoint_final.pth").rename(fold / "checkpoint_latest.pth")
+    if best:
+        (fold / "checkpoint_best.pth").write_bytes(b"weights")
     only(problems(check_runs, find(tree)), "not finished its training", "--c")
 
 
@@ -199,6 +203,33 @@ def test_torn_summary(tree):
     path = validation(tree) / "summary.json"
     path.write_text(path.read_text()[:-9])
     only(problems(check_runs, find(tree)), "fold_0", "torn", "--val")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, [], "text", {"metric_per_case": None}, {"metric_per_case": []}]
+    + [
+        {"metric_per_case": [{"prediction_file": "benign_000.png", "metrics": metrics}]} for metrics in (None, {"1": 5})
+    ],
+    ids=str,
+)
+def test_summary_without_scores(tree, content):
+    write_json(validation(tree) / "summary.json", content)
+    text = only(problems(check_runs, find(tree)), f"{OURS}__nnUNetPlans__2d/fold_0", "not finished its validation")
+    assert text.endswith("--val")
+
+
+def test_fold_that_was_emptied(tree):
+    for path in validation(tree).glob("*.png"):
+        path.unlink()
+    tree.summarise(tree.model(OURS) / "fold_0")
+    only(problems(check_runs, find(tree)), f"{OURS}__nnUNetPlans__2d/fold_0", "not finished its validation", "--val")
+
+
+def test_best_checkpoint_alone_may_be_kept(tree):
+    for path in tree.results.glob("*/fold_*/checkpoint_final.pth"):
+        path.rename(path.with_name("checkpoint_best.pth"))
+    assert check_runs(find(tree)) == []
 
 
 def test_checkpoints_may_be_deleted(tree):
@@ -293,8 +324,11 @@ def test_summary_older_than_its_predictions(tree):
     only(check_runs(find(tree)), f"{OURS}__nnUNetPlans__2d/fold_0", "summary.json is older")
 
 
-def test_model_younger_than_its_predictions(tree):
-    set_time(tree.model(OURS) / "fold_0" / "checkpoint_final.pth", 0)
+@pytest.mark.parametrize("name", ["checkpoint_final.pth", "checkpoint_best.pth"])
+def test_model_younger_than_its_predictions(tree, name):
+    fold = tree.model(OURS) / "fold_0"
+    (fold / "checkpoint_final.pth").rename(fold / name)
+    set_time(fold / name, 0)
     only(check_runs(find(tree)), "model is younger than its predictions", "--val")
 
 
@@ -381,6 +415,71 @@ def test_labels_that_differ(tree):
     path = tree.model(OURS) / "dataset.json"
     write_json(path, json.loads(path.read_text()) | {"labels": {"background": 0, "nodule": 1}})
     only(problems(check_runs, find(tree)), "different labels", "nodule", "lesion")
+
+
+def write_labels(tree, trainer, labels):
+    path = tree.model(trainer) / "dataset.json"
+    write_json(path, json.loads(path.read_text()) | {"labels": labels})
+
+
+def test_labels_in_another_order(tree):
+    write_labels(tree, STOCK, {"background": 0, "rim": 1, "core": 2, "ignore": 3})
+    write_labels(tree, OURS, {"ignore": 3, "core": 2, "rim": 1, "background": 0})
+    assert check_runs(find(tree)) == []
+
+
+def test_ignore_labels_that_differ(tree):
+    write_labels(tree, OURS, {"background": 0, "lesion": 1, "ignore": 2})
+    only(problems(check_runs, find(tree)), "different labels", "ignore None", "2 (")
+
+
+# dataset.json by hand
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{"background": "0", "lesion": "1"}, {"0": "background", "1": "lesion"}, ["background", "lesion"], None, 2]
+    + [{"background": 0, "lesion": value} for value in (None, 1.5, ["1"], [[1]], {"value": 1})]
+    + [{"background": 0, "lesion": 1, "ignore": [2]}],
+    ids=str,
+)
+def test_labels_of_other_types(tree, labels):
+    write_labels(tree, OURS, labels)
+    file = str(tree.model(OURS) / "dataset.json")
+    only(problems(find, tree), file, '{"background": 0, "lesion": 1}', "integers or lists", str(labels))
+
+
+def test_labels_of_other_types_beside_predictions(tests):
+    file = tests.root / "ours" / "dataset.json"
+    write_json(file, tests.dataset_json | {"labels": {"background": "0", "lesion": "1"}})
+    only(problems(given, tests, "stock", "ours"), str(file), '{"background": 0, "lesion": 1}')
+
+
+def test_file_ending_of_another_type(tree):
+    write_json(tree.model(OURS) / "dataset.json", tree.dataset_json | {"file_ending": 5})
+    only(problems(find, tree), str(tree.model(OURS) / "dataset.json"), '"file_ending"', "found 5")
+
+
+@pytest.mark.parametrize("content", [{"name": None}, {"name": 5}, {"labels": 1}, ["name"]], ids=str)
+def test_test_set_without_a_name(tests, content):
+    write_json(tests.raw / "labelsTr" / "dataset.json", content)
+    (run,) = given(tests, "ours")
+    assert run.dataset_json["name"] == ""
+
+
+def test_json_is_utf_8_whatever_the_locale(tmp_path):
+    (tmp_path / "validation").mkdir()
+    summary = tmp_path / "validation" / "summary.json"
+    summary.write_text('{"metric_per_case": [{"prediction_file": "Läsion_000.png"}]}', encoding="utf-8")
+    code = f"""
+from pathlib import Path
+from nnunet_taichi.evaluation.folds import read_json
+from nnunet_taichi.explanation.cases import validation_cases
+print(ascii([read_json(Path({str(summary)!r})), validation_cases(Path({str(tmp_path)!r}), ".png")]))
+"""
+    environment = os.environ | {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ascii([{"metric_per_case": [{"prediction_file": "Läsion_000.png"}]}, ["Läsion_000"]])
 
 
 # folders given by hand
