@@ -7,20 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-FILE = "taichi_curves.csv"
-COLUMNS = (
-    "epoch",
-    "stage",
-    "iterations",
-    "seconds",
-    "learning_rate",
-    "train_loss",
-    "val_loss",
-    "pseudo_dice",
-    "gpu_peak_gib",
-    "easy_share",
-    "hard_share",
-)  # and whatever follows them: our trainers' terms of the loss, `loss_...`
+from nnunet_taichi.curve_table import COLUMNS, CURVES
 
 _MESSAGE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?: (.*?)\s*")
 _EPOCH = re.compile(r"Epoch (\d+)")
@@ -45,7 +32,7 @@ def read_curves(fold_folder: Path) -> pd.DataFrame:
         The `COLUMNS`, then the terms of the loss; NaN (stage: "") where a value was not logged or is no number. Empty
         without a log, or with one that cannot be read.
     """
-    file = Path(fold_folder) / FILE
+    file = Path(fold_folder) / CURVES
     try:
         rows = pd.read_csv(file) if file.is_file() else _read_logs(Path(fold_folder))
     except (OSError, ValueError):  # ValueError: nothing in it, no table, no text

@@ -13,20 +13,6 @@ from nnunetv2.training.logging.nnunet_logger import MetaLogger
 
 from nnunet_taichi.difficulty.storage import write_whole
 
-CURVES = "taichi_curves.csv"
-COLUMNS = (
-    "epoch",
-    "stage",
-    "iterations",
-    "seconds",
-    "learning_rate",
-    "train_loss",
-    "val_loss",
-    "pseudo_dice",
-    "gpu_peak_gib",
-    "easy_share",
-    "hard_share",
-)
 LOGGED = {"learning_rate": "lrs", "train_loss": "train_losses", "val_loss": "val_losses", "pseudo_dice": "mean_fg_dice"}
 
 Epoch = Mapping[str, Any]  # its values by column; a column that is missing, or None, stays blank

@@ -8,7 +8,8 @@ from batchgenerators.utilities.file_and_folder_operations import join, save_json
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.config import TaiChiConfig
-from nnunet_taichi.trainers.curves import COLUMNS, CURVES, Epoch, read_log, take_gpu_peak, write_curves
+from nnunet_taichi.curve_table import COLUMNS, CURVES
+from nnunet_taichi.trainers.curves import Epoch, read_log, take_gpu_peak, write_curves
 
 
 class DurableTrainer(nnUNetTrainer):

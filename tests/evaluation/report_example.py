@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from nnunet_taichi.evaluation.curves import COLUMNS
+from nnunet_taichi.curve_table import COLUMNS
 from nnunet_taichi.evaluation.predictions import Prediction, Run
 from nnunet_taichi.evaluation.quoted import quoted_rows
 from nnunet_taichi.evaluation.report import write_report

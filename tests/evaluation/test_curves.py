@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnunet_taichi.evaluation.curves import COLUMNS, read_curves
+from nnunet_taichi.curve_table import COLUMNS
+from nnunet_taichi.evaluation.curves import read_curves
 
 HEAD = """
 #######################################################################
