@@ -42,10 +42,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(target.glob("nnunet_taichi-*.whl"))
 
 
-def test_wheel_holds_every_module_and_list_and_nothing_else(wheel: Path) -> None:
+def test_wheel_holds_every_file_and_nothing_else(wheel: Path) -> None:
     packed = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
     package = REPOSITORY / "nnunet_taichi"
-    sources = [*package.rglob("*.py"), *package.glob("dataset_conversion/exclusion_lists/*.txt")]
+    sources = [path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert "nnunet_taichi/ext/nnunet_taichi_shim.py" in packed
     assert packed == {path.relative_to(REPOSITORY).as_posix() for path in sources}
 
