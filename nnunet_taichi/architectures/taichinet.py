@@ -95,10 +95,10 @@ class TaiChiNet(nn.Module):
     def _answer(self, scales: list[Paths]) -> Tensor | list[Tensor | Paths]:
         """Return what the host or our loss asks for, of the paths' logits at each scale."""
         if self.return_paths and (self.training or self.deep_supervision):
-            return [self._fuse(*scales[0]), *scales]
+            return [self.fuse(*scales[0]), *scales]
         if self.deep_supervision:
-            return [self._fuse(*paths) for paths in scales]
-        return self._fuse(*scales[0])
+            return [self.fuse(*paths) for paths in scales]
+        return self.fuse(*scales[0])
 
     def _decode(self, decoder: nn.Module, skips: list[Tensor]) -> list[Tensor]:
         logits = decoder(skips)
@@ -114,7 +114,7 @@ class TaiChiNet(nn.Module):
             return layers["negative"](negative), layers["positive"](positive)
         return negative, positive
 
-    def _fuse(self, negative: Tensor | None, positive: Tensor) -> Tensor:
+    def fuse(self, negative: Tensor | None, positive: Tensor) -> Tensor:
         """Return what the host expects: region logits, or log-probabilities of background and classes."""
         z_p = positive.to(torch.promote_types(positive.dtype, torch.float32))
         z_n = -z_p if negative is None else negative.to(z_p.dtype)

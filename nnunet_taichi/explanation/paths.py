@@ -148,7 +148,7 @@ class _ThreeOutputs(nn.Module):
         outputs = []
         for output in OUTPUTS:
             self.network.config = replace(self.network.config, prediction=output)
-            outputs.append(self.network._fuse(*finest))
+            outputs.append(self.network.fuse(*finest))
         return torch.cat(outputs, 1)
 
 

@@ -104,4 +104,4 @@ def test_one_stage_without_easy_to_hard(make_trainer: Any, name: str) -> None:
 def test_consistent_paths_are_averaged_and_told_the_same() -> None:
     network = paper_taichinet(1, 1, replace(config_of("ConsML"), attention=False, head="none", cpu_bf16=False))
     z_n, z_p = torch.randn(1, 1, 4, 4), torch.randn(1, 1, 4, 4)
-    torch.testing.assert_close(network._fuse(z_n, z_p), (z_n + z_p) / 2)
+    torch.testing.assert_close(network.fuse(z_n, z_p), (z_n + z_p) / 2)
