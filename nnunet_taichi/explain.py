@@ -11,14 +11,14 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from tqdm import tqdm
 
-from nnunet_taichi.difficulty.storage import write_whole
 from nnunet_taichi.discovery import DATA_VARIABLES, EXT_VARIABLE, require_variables
 from nnunet_taichi.explanation.cases import CaseFiles, find_cases, validation_cases
-from nnunet_taichi.explanation.measures import METRICS, Measures, as_json
+from nnunet_taichi.explanation.measures import METRICS, Measures
 from nnunet_taichi.explanation.paths import TwoPathModel
 from nnunet_taichi.explanation.pictures import TITLES
 from nnunet_taichi.explanation.training_maps import find_maps
 from nnunet_taichi.explanation.writing import choose_cases, write_pictures
+from nnunet_taichi.files import without_nan, write_whole
 
 PICTURES = 12  # of the cases that nobody named
 
@@ -79,7 +79,7 @@ def _explain(args: argparse.Namespace) -> Path:
         **write_pictures(model, drawn, measures, find_maps(fold_folder), preprocessed, folder),
     }
     measures.table.to_csv(folder / "explanation.csv", index=False)
-    write_whole(folder / "explanation.json", json.dumps(as_json(explanation), indent=1))
+    write_whole(folder / "explanation.json", json.dumps(without_nan(explanation), indent=1))
     return folder
 
 

@@ -114,13 +114,19 @@ class TaiChiNet(nn.Module):
             return layers["negative"](negative), layers["positive"](positive)
         return negative, positive
 
-    def fuse(self, negative: Tensor | None, positive: Tensor) -> Tensor:
-        """Return what the host expects: region logits, or log-probabilities of background and classes."""
+    def fuse(self, negative: Tensor | None, positive: Tensor, prediction: str = "") -> Tensor:
+        """Return what the host expects: region logits, or log-probabilities of background and classes.
+
+        Args:
+            negative: its logits (B, K, *spatial), if there is this path.
+            positive: (B, K, *spatial)
+            prediction: as in the configuration, which else decides.
+        """
         z_p = positive.to(torch.promote_types(positive.dtype, torch.float32))
         z_n = -z_p if negative is None else negative.to(z_p.dtype)
         if negative is not None and self.config.mutual_learning == "consistent":
             z_n = -z_n  # here this path says "class k" as well
-        fused = {"fused": (z_p - z_n) / 2, "lesion": z_p, "background": -z_n}[self.config.prediction]
+        fused = {"fused": (z_p - z_n) / 2, "lesion": z_p, "background": -z_n}[prediction or self.config.prediction]
         if self.regions:
             return fused
         if self.num_heads == 1:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from nnunet_taichi.benchmark.datasets import Dataset, Fold
 from nnunet_taichi.benchmark.plan import Benchmark
 from nnunet_taichi.benchmark.planning import PLANNING
-from nnunet_taichi.evaluation.folds import read_json
+from nnunet_taichi.evaluation.folds import read_summary
 
 
 class Job(ABC):
@@ -147,7 +147,7 @@ class Train(Job):
         return self._checkpoint("latest").is_file() or self._checkpoint("best").is_file()
 
     def _is_validated(self) -> bool:
-        return read_json(self.summary) is not None
+        return bool(read_summary(self.fold.folder(self.trainer), ""))
 
     def is_trained(self) -> bool:
         """Look for the final weights, which may have been deleted after the validation to save space."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 
+from nnunet_taichi.files import write_whole
+
 ENDINGS = (".b2nd", ".npz")  # of the host's data set classes
 
 
@@ -81,11 +83,3 @@ def digest(*files: str | Path) -> str:
             while block := stream.read(1 << 20):
                 checksum.update(block)
     return checksum.hexdigest() if present else ""
-
-
-def write_whole(path: str | Path, text: str) -> None:
-    """Write a text file beside its place and rename it."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    os.replace(partial, path)

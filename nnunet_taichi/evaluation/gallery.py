@@ -11,6 +11,7 @@ from nnunet_taichi.evaluation.masks import MaskReader
 from nnunet_taichi.evaluation.overlay import Overlay, read_overlay
 from nnunet_taichi.evaluation.predictions import Run
 from nnunet_taichi.evaluation.summary import RUN, apply_policy, run_names
+from nnunet_taichi.files import without_nan
 
 LIMIT = 48
 LONGEST_EDGE = 320
@@ -171,7 +172,5 @@ def to_json(cases: Sequence[GalleryCase], runs: Sequence[str], labels: Sequence[
 
 
 def _plain(score: Score | None) -> dict[str, Any] | None:
-    """Turn a score into what JSON has; NaN, which it has not, becomes None."""
-    if score is None:
-        return None
-    return {name: None if value != value else value for name, value in asdict(score).items()}
+    """Turn a score into what JSON has."""
+    return None if score is None else without_nan(asdict(score))

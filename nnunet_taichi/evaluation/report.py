@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from nnunet_taichi.evaluation.report_figures import box_plots, difference_plots,
 from nnunet_taichi.evaluation.report_tables import sortable_tables
 from nnunet_taichi.evaluation.summary import RUN, run_names
 from nnunet_taichi.evaluation.summary_tables import Comparison, build_tables
+from nnunet_taichi.files import write_whole
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -47,9 +47,7 @@ def write_report(
         explanations: sections of what `nnunet_taichi explain` wrote.
     """
     page = render(_page(comparison, runs, per_case, gallery, explanations))
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(page, encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    write_whole(path, page)
 
 
 def render(page: Mapping[str, Any]) -> str:

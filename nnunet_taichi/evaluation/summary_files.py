@@ -1,16 +1,15 @@
 """The tables of a comparison as files: summary.csv, summary.md, summary.tex and summary.json."""
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from nnunet_taichi.evaluation import quoted, statistics
 from nnunet_taichi.evaluation.summary import Policy
 from nnunet_taichi.evaluation.summary_tables import Comparison, Table, build_tables
+from nnunet_taichi.files import without_nan
 
 POLICIES: Mapping[Policy, str] = {"one": "count 1", "zero": "count 0", "nan": "are left out"}
 DISTANCES = (
@@ -76,16 +75,7 @@ def to_json(comparison: Comparison) -> str:
         "pairs": [asdict(pair) for pair in comparison.pairs],
         "quoted": {"source": quoted.SOURCE, "rows": comparison.quoted.to_dict("records")},
     }
-    return json.dumps(_without_nan(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _without_nan(value: Any) -> Any:
-    """Put None in the place of NaN, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def empty_masks(comparison: Comparison) -> str:

@@ -1,11 +1,12 @@
 """Which cases a fold validated, and their files."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+from nnunet_taichi.evaluation.folds import read_summary
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,7 @@ class CaseFiles:
 
 def validation_cases(fold_folder: Path, file_ending: str) -> list[str]:
     """Return the cases that nnU-Net validated a fold on; none, if it did not, or not to the end."""
-    summary = fold_folder / "validation" / "summary.json"
-    if not summary.is_file():
-        return []
-    scores = json.loads(summary.read_text(encoding="utf-8"))["metric_per_case"]
-    return sorted(Path(case["prediction_file"]).name.removesuffix(file_ending) for case in scores)
+    return sorted(read_summary(fold_folder, file_ending) or ())
 
 
 def find_cases(names: list[str], raw_dataset: Path, dataset_json: dict[str, Any]) -> dict[str, CaseFiles]:

@@ -108,12 +108,3 @@ class Measures:
         }
         aurocs["auroc"]["better_than_baseline"] = int((both["auroc"] > both["auroc_baseline"]).sum())
         return {"outputs": outputs, **aurocs}
-
-
-def as_json(value: Any) -> Any:
-    """Return a value that JSON holds: NaN becomes null."""
-    if isinstance(value, dict):
-        return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
-    return None if isinstance(value, float) and np.isnan(value) else value

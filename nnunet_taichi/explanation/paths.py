@@ -1,7 +1,7 @@
 """The outputs of the two paths and their fusion, by the host's own inference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ from nnunet_taichi.architectures.taichinet import TaiChiNet
 from nnunet_taichi.difficulty.levels import true_heads
 from nnunet_taichi.evaluation.uncertainty import ambiguity, disagreement
 from nnunet_taichi.explanation.cases import CaseFiles
+from nnunet_taichi.trainers.comparison import unwrap
 
 Output = Literal["fused", "lesion", "background"]  # as `TaiChiConfig.prediction` names them
 OUTPUTS: tuple[Output, ...] = get_args(Output)
@@ -144,12 +145,8 @@ class _ThreeOutputs(nn.Module):
         network.return_paths = network.deep_supervision = True
 
     def forward(self, image: Tensor) -> Tensor:
-        _, finest, *_ = self.network(image)  # fused logits, then both paths' logits at each scale
-        outputs = []
-        for output in OUTPUTS:
-            self.network.config = replace(self.network.config, prediction=output)
-            outputs.append(self.network.fuse(*finest))
-        return torch.cat(outputs, 1)
+        _, (negative, positive), *_ = self.network(image)  # fused logits, then both paths' logits at each scale
+        return torch.cat([self.network.fuse(negative, positive, output) for output in OUTPUTS], 1)
 
 
 def _two_paths(network: Any, trainer: str) -> TaiChiNet:
@@ -158,7 +155,7 @@ def _two_paths(network: Any, trainer: str) -> TaiChiNet:
     Raises:
         ValueError: it is no TaiChiNet, or one with the lesion path alone.
     """
-    network = getattr(network, "_orig_mod", network)
+    network = unwrap(network)
     if not isinstance(network, TaiChiNet):
         raise ValueError(
             f"{trainer} trains {type(network).__name__}, which has no two paths to compare. Explain a model of "

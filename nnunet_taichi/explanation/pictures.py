@@ -1,4 +1,4 @@
-"""Pictures of one case: outputs, disagreement and features, with the same colours and scales in all cases."""
+"""Pictures of one case: outputs, disagreement and features; all but features on the same scales in all cases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nnunet_taichi.evaluation.overlay import fullest_slice
 from nnunet_taichi.explanation.features import Maps
 from nnunet_taichi.explanation.page import SMALL, Limits, Page
 from nnunet_taichi.explanation.paths import Case
@@ -99,10 +100,7 @@ def _title(path: str, moment: str, moments: Mapping[str, Array]) -> str:
 
 def shown_slice(case: Case) -> int:
     """Return the slice with the most lesion or, in a normal case, with the most of what was claimed."""
-    for masks in (case.truth, case.claimed):
-        if masks.any():
-            return int(masks.sum((0, 2, 3)).argmax())
-    return case.image.shape[1] // 2
+    return fullest_slice([*case.truth], [*case.claimed])
 
 
 def format_dice(dice: float) -> str:

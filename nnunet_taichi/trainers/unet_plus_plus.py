@@ -7,7 +7,7 @@ from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from torch import nn
 
 from nnunet_taichi.architectures.unet_plus_plus import MAX_DEPTH
-from nnunet_taichi.difficulty.storage import write_whole
+from nnunet_taichi.files import write_whole
 from nnunet_taichi.trainers.comparison import ARCHITECTURES, ComparisonTrainer
 
 TRAINING_CASES = "training_cases.json"  # beside the checkpoints

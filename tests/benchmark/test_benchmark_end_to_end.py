@@ -12,6 +12,7 @@ import pytest
 
 from nnunet_taichi.host_commands import CommandRunner, isolated_environment
 from nnunet_taichi.phantoms import write_phantoms
+from tests.trainers.host_tree import SETTINGS
 
 STOCK, TAICHI = "nnUNetTrainer_1epochs_2iterations", "nnUNetTrainerTaichi_2epochs_2iterations"
 MINER = "nnUNetTrainerUNetPlusPlus_1epochs_2iterations"
@@ -22,13 +23,6 @@ folds: [0]
 device: cpu
 resources: {{preprocess: {{cpus: 1}}, compare: {{cpus: 1}}}}
 """
-SETTINGS = {  # two cores; few processes, for each takes longer to start than to do its work
-    "nnUNet_n_proc_DA": "1",
-    "nnUNet_def_n_proc": "1",
-    "nnUNet_compile": "f",
-    "OMP_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
 PATIENCE_SECONDS = 600
 
 

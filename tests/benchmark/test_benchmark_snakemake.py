@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 import yaml
-from toy_tree import DATASET, ToyTree
+from toy_tree import DATASET, SUMMARY, ToyTree
 
 from nnunet_taichi.benchmark import snakemake
 from nnunet_taichi.benchmark.jobs import Job
@@ -45,7 +45,7 @@ if flags:
     (folder / "checkpoint_latest.pth").unlink()
 (folder / "checkpoint_final.pth").touch()
 (folder / "validation").mkdir()
-(folder / "validation" / "summary.json").write_text("{{}}")
+(folder / "validation" / "summary.json").write_text({summary!r})
 """
 
 
@@ -110,7 +110,9 @@ def test_a_training_that_broke_off_is_kept_and_goes_on(tree: ToyTree) -> None:
     python = tree.root / "bin" / "python"  # commands are looked for beside it
     python.parent.mkdir()
     python.symlink_to(sys.executable)
-    (python.parent / "nnUNetv2_train").write_text(TRAIN.format(python=python, dataset=DATASET, stock=STOCK))
+    (python.parent / "nnUNetv2_train").write_text(
+        TRAIN.format(summary=SUMMARY, python=python, dataset=DATASET, stock=STOCK)
+    )
     (python.parent / "nnUNetv2_train").chmod(0o755)
     paths = [*sys.path, sysconfig.get_path("purelib")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}

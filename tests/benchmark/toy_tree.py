@@ -7,6 +7,8 @@ from pathlib import Path
 DATASET = "Dataset900_Toy"
 CASES = ("a", "b", "c")
 
+SUMMARY = '{"metric_per_case": [{"prediction_file": "a.png", "metrics": {}}]}'
+
 
 class ToyTree:
     """Raw data in nnU-Net's folders, and made-up traces of preprocessing and trainings.
@@ -55,7 +57,7 @@ class ToyTree:
         self.train(trainer, "best", "final", fold=fold, plans=plans)
         summary = self.fold(trainer, fold, plans) / "validation" / "summary.json"
         summary.parent.mkdir(exist_ok=True)
-        summary.write_text("{}")
+        summary.write_text(SUMMARY)
 
     def mine(self, miner: str, fold: int = 0) -> None:
         """Leave what a mining leaves that is over."""

@@ -470,7 +470,7 @@ def test_test_set_without_a_name(tests, content):
 def test_json_is_utf_8_whatever_the_locale(tmp_path):
     (tmp_path / "validation").mkdir()
     summary = tmp_path / "validation" / "summary.json"
-    summary.write_text('{"metric_per_case": [{"prediction_file": "Läsion_000.png"}]}', encoding="utf-8")
+    summary.write_text('{"metric_per_case": [{"prediction_file": "Läsion_000.png", "metrics": {}}]}', encoding="utf-8")
     code = f"""
 from pathlib import Path
 from nnunet_taichi.evaluation.folds import read_json
@@ -479,7 +479,7 @@ print(ascii([read_json(Path({str(summary)!r})), validation_cases(Path({str(tmp_p
 """
     environment = os.environ | {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ascii([{"metric_per_case": [{"prediction_file": "Läsion_000.png"}]}, ["Läsion_000"]])
+    assert done.stdout.strip() == ascii([json.loads(summary.read_text(encoding="utf-8")), ["Läsion_000"]])
 
 
 # folders given by hand

@@ -37,6 +37,6 @@ def test_a_raw_data_set_that_is_gone_is_named(tmp_path):
 def test_validated_cases_are_those_of_the_summary_wherever_it_was_written(tmp_path):
     assert validation_cases(tmp_path, ".nii.gz") == []
     (tmp_path / "validation").mkdir()
-    cases = [{"prediction_file": f"/elsewhere/{name}.nii.gz"} for name in ("b.1", "a")]
+    cases = [{"prediction_file": f"/elsewhere/{name}.nii.gz", "metrics": {}} for name in ("b.1", "a")]
     (tmp_path / "validation" / "summary.json").write_text(json.dumps({"metric_per_case": cases}))
     assert validation_cases(tmp_path, ".nii.gz") == ["a", "b.1"]

@@ -6,7 +6,8 @@ import pytest
 from hand_made_cases import make_case
 from sklearn.metrics import roc_auc_score
 
-from nnunet_taichi.explanation.measures import Measures, as_json
+from nnunet_taichi.explanation.measures import Measures
+from nnunet_taichi.files import without_nan
 
 SHAPE = (1, 1, 4)
 LESION = {"truth": [1, 1, 0, 0], "lesion": [0.9, 0.8, 0.7, 0.1], "background": [0.9, 0.4, 0.2, 0.1]}
@@ -70,7 +71,7 @@ def test_auroc_has_the_errors_of_the_fused_mask_as_its_target():
 
 
 def test_a_case_without_errors_has_no_auroc(two):
-    summary = as_json(two.summary())
+    summary = without_nan(two.summary())
     assert summary["auroc"] == {"pixels": None, "per_case_mean": None, "n": 0, "better_than_baseline": 0}
 
 
@@ -112,6 +113,6 @@ def test_risk_and_coverage_order_images_by_their_uncertainty():
 
 
 def test_what_is_undefined_is_null_in_json():
-    assert json.dumps(as_json({"a": [math.nan, 1.5], "b": {"c": np.float64("nan")}})) == (
+    assert json.dumps(without_nan({"a": [math.nan, 1.5], "b": {"c": np.float64("nan")}})) == (
         '{"a": [null, 1.5], "b": {"c": null}}'
     )

@@ -57,7 +57,8 @@ def save_model(start_trainer, raw):
         (folder / "plans.json").write_text(json.dumps(trainer.plans_manager.plans))
         (folder / "dataset.json").write_text(json.dumps(trainer.dataset_json))
         (folder / "fold_0" / "validation").mkdir()
-        summary = {"metric_per_case": [{"prediction_file": f"/moved/since/{case}.png"} for case in VALIDATED]}
+        validated = [{"prediction_file": f"/moved/since/{case}.png", "metrics": {}} for case in VALIDATED]
+        summary = {"metric_per_case": validated}
         (folder / "fold_0" / "validation" / "summary.json").write_text(json.dumps(summary))
         return folder
 
