@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from nnunet_taichi.demo import SETTINGS
 from nnunet_taichi.host_commands import CommandRunner, isolated_environment
 from nnunet_taichi.phantoms import write_phantoms
-from tests.trainers.host_tree import SETTINGS
 
 STOCK, TAICHI = "nnUNetTrainer_1epochs_2iterations", "nnUNetTrainerTaichi_2epochs_2iterations"
 MINER = "nnUNetTrainerUNetPlusPlus_1epochs_2iterations"
