@@ -1,14 +1,22 @@
 """The head through which the two paths correct each other (equations 10-12, figure 10)."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import torch
 from dynamic_network_architectures.building_blocks.helper import convert_dim_to_conv_op
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from nnunet_taichi.architectures.piecewise_linear import PiecewiseLinear
 
 
 class ComplementaryHead(nn.Module):
     """Two MLPs that refine each path from the complement of the other, one after the other.
 
     In logits z, with s the sigmoid: z_n = z'_n + MLP_n(1 - s(z'_p)), then z_p = z'_p + MLP_p(1 - s(z_n)). An MLP acts
-    on each position alone: a 1x1 convolution up, ReLU, a 1x1 convolution down.
+    on each position alone: a 1x1 convolution up, ReLU, a 1x1 convolution down. Its hidden maps are not kept for the
+    backward pass, which computes them again: they would be 128 maps of the image's size.
 
     Args:
         num_classes: channels of the logits (or features) that come in.
@@ -40,9 +48,9 @@ class ComplementaryHead(nn.Module):
 
         # the name keeps the host's -pretrained_weights from asking for the same number of classes
         self.seg_layers = nn.ModuleDict({"negative": block(), "positive": block()})
-        self.positive_first = positive_first
+        self.pointwise, self.positive_first = kernel_size == 1, positive_first
         self.translate = Tensor.sigmoid if consistent else complement
-        self.channels = 2 * (hidden + num_classes)  # of all feature maps
+        self.channels = 6 * num_classes  # kept for the backward pass: logits, probabilities, complements of both
 
     def forward(self, negative_logits: Tensor, positive_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Refine both paths.
@@ -55,12 +63,42 @@ class ComplementaryHead(nn.Module):
             z_n and z_p, of the same shape.
         """
         if self.positive_first:
-            positive_logits = positive_logits + self.seg_layers["positive"](self.translate(negative_logits))
-            negative_logits = negative_logits + self.seg_layers["negative"](self.translate(positive_logits))
+            positive_logits = positive_logits + self._correct("positive", negative_logits)
+            negative_logits = negative_logits + self._correct("negative", positive_logits)
         else:
-            negative_logits = negative_logits + self.seg_layers["negative"](self.translate(positive_logits))  # eq. 10
-            positive_logits = positive_logits + self.seg_layers["positive"](self.translate(negative_logits))  # eq. 11
+            negative_logits = negative_logits + self._correct("negative", positive_logits)  # eq. 10
+            positive_logits = positive_logits + self._correct("positive", negative_logits)  # eq. 11
         return negative_logits, positive_logits
+
+    def refine_scales(self, negative: Sequence[Tensor], positive: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Refine both paths at several scales; MLPs, which know no neighbours, take the pixels of all at once.
+
+        Args:
+            negative: z'_n of each scale, (B, num_classes, *spatial).
+            positive: z'_p of each scale, of the same shapes.
+
+        Returns:
+            z_n and z_p of each scale, of the same shapes.
+        """
+        if not self.pointwise:
+            return [self(n, p) for n, p in zip(negative, positive, strict=True)]
+        shapes = [logits.shape for logits in positive]
+        row = (-1, *[1] * (len(shapes[0]) - 3))  # all pixels in a row, as an image of one pixel's width
+        both = (torch.cat([logits.flatten(2) for logits in path], 2).unflatten(2, row) for path in (negative, positive))
+        parts = (z.flatten(2).split([shape[2:].numel() for shape in shapes], 2) for z in self(*both))
+        return [(n.reshape(shape), p.reshape(shape)) for n, p, shape in zip(*parts, shapes, strict=True)]
+
+    def _correct(self, name: str, other: Tensor) -> Tensor:
+        """Return what a path's MLP makes of the other path's logits, of their shape."""
+        block: Any = self.seg_layers[name]
+        up, _, down = block
+        message = self.translate(other)
+        if self.pointwise and up.in_channels == 1 and other.device.type == "cpu":  # elsewhere look-ups are no faster
+            weights = (up.weight.flatten(), up.bias, down.weight.flatten(), down.bias)
+            return PiecewiseLinear.apply(message.to(up.weight.dtype), *weights)
+        if not torch.is_grad_enabled():
+            return block(message)
+        return checkpoint(block, message, use_reentrant=False, preserve_rng_state=False)
 
 
 def complement(logits: Tensor) -> Tensor:

@@ -88,11 +88,9 @@ class TaiChiNet(nn.Module):
             skips_n[-1], skips_p[-1] = self.attention(skips_n[-1], skips_p[-1])  # eq. 3
         logits_n = self._decode(self.negative.decoder, skips_n)  # eq. 4: O'_n of each scale, (B, K, *spatial_i)
         logits_p = self._decode(self.positive.decoder, skips_p)  # eq. 5: O'_p
-        return self._answer(  # eq. 10-11
-            [self._refine(i, n, p) for i, (n, p) in enumerate(zip(logits_n, logits_p, strict=True))]
-        )
+        return self._answer(self._refine(logits_n, logits_p))  # eq. 10-11
 
-    def _answer(self, scales: list[Paths]) -> Tensor | list[Tensor | Paths]:
+    def _answer(self, scales: Sequence[Paths]) -> Tensor | list[Tensor | Paths]:
         """Return what the host or our loss asks for, of the paths' logits at each scale."""
         if self.return_paths and (self.training or self.deep_supervision):
             return [self.fuse(*scales[0]), *scales]
@@ -104,15 +102,16 @@ class TaiChiNet(nn.Module):
         logits = decoder(skips)
         return logits[: self.num_scales] if isinstance(logits, list) else [logits]
 
-    def _refine(self, scale: int, negative: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
-        """Let the paths correct each other; on features this is possible at the finest scale alone."""
-        if self.head is None or (self.head_on_features and scale > 0):
-            return negative, positive
-        negative, positive = self.head(negative, positive)
-        if self.head_on_features:
-            layers: Any = self.output.seg_layers
-            return layers["negative"](negative), layers["positive"](positive)
-        return negative, positive
+    def _refine(self, negative: list[Tensor], positive: list[Tensor]) -> Sequence[Paths]:
+        """Let the paths correct each other at each scale; on features this is possible at the finest alone."""
+        if self.head is None:
+            return list(zip(negative, positive, strict=True))
+        if not self.head_on_features:
+            return self.head.refine_scales(negative, positive)
+        layers: Any = self.output.seg_layers
+        n, p = self.head(negative[0], positive[0])
+        finest = layers["negative"](n), layers["positive"](p)
+        return [finest, *zip(negative[1:], positive[1:], strict=True)]
 
     def fuse(self, negative: Tensor | None, positive: Tensor, prediction: str = "") -> Tensor:
         """Return what the host expects: region logits, or log-probabilities of background and classes.

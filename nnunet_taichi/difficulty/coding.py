@@ -42,8 +42,11 @@ def encode_difficulty(easy: np.ndarray, hard: np.ndarray) -> np.ndarray:
 
 def decode_difficulty(codes: torch.Tensor, num_heads: int) -> torch.Tensor:
     """Return the levels {0 none, 1 easy, 2 hard} of each head, (B, K, *spatial), from codes (B, *spatial)."""
-    codes = codes.long().clamp_min(0)  # the host pads with -1
-    return torch.stack([codes // 3**k % 3 for k in range(num_heads)], 1)
+    codes = codes.clamp_min(0).unsqueeze(1)  # nnU-Net pads with -1
+    if num_heads == 1:
+        return codes
+    places = 3 ** torch.arange(num_heads, device=codes.device, dtype=codes.dtype)
+    return codes // places.view(-1, *[1] * (codes.ndim - 2)) % 3
 
 
 def check_heads(num_heads: int) -> None:

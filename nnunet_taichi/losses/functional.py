@@ -48,8 +48,23 @@ def dice_loss(
     if batch_dice:
         sums = sums.sum(1) if gather is None else gather(sums.sum(1)).sum(0)  # (3, K)
     overlap, true, predicted = sums
-    loss = 1 - (2 * overlap + smooth) / (true + predicted + smooth)
+    loss = dice_from_sums(overlap, true, predicted, smooth)
     return (loss * (true > 0) if skip_empty else loss).mean()
+
+
+def dice_from_sums(overlap: Tensor, true: Tensor, predicted: Tensor, smooth: float) -> Tensor:
+    """Return equation 16 from its sums over pixels.
+
+    Args:
+        overlap: sum(y p), of any shape.
+        true: sum(y^2), of the same shape.
+        predicted: sum(p^2), of the same shape.
+        smooth: Constant that keeps an empty target finite.
+
+    Returns:
+        The loss of each element.
+    """
+    return 1 - (2 * overlap + smooth) / (true + predicted + smooth)
 
 
 def bce_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None, *, skip_empty: bool = False) -> Tensor:
@@ -91,4 +106,9 @@ def complementary_loss(negative: Tensor, positive: Tensor) -> Tensor:
     >>> complementary_loss(torch.tensor([[[0.75]]]), torch.tensor([[[0.75]]]))
     tensor(0.2500)
     """
-    return (negative - (1 - positive)).square().mean()
+    return squared_disagreement(negative, positive).mean()
+
+
+def squared_disagreement(negative: Tensor, positive: Tensor) -> Tensor:
+    """Return (O_n - (1 - O_p))^2 of each pixel, whose mean is equation 18, for probabilities of one shape."""
+    return (negative - (1 - positive)).square()

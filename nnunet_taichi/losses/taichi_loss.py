@@ -1,41 +1,47 @@
-"""The objective of TaiChiNet (equations 13-22) on the host's targets."""
+"""The objective of TaiChiNet (equations 13-22) on nnU-Net's targets."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from nnunetv2.utilities.ddp_allgather import AllGatherGrad
 from torch import Tensor, nn
 
 from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.curriculum import Stage
 from nnunet_taichi.difficulty.coding import decode_difficulty
-from nnunet_taichi.losses.functional import bce_loss, complementary_loss, dice_loss
+from nnunet_taichi.losses.functional import dice_from_sums, squared_disagreement
 
 TERMS = ("negative_dice", "negative_bce", "positive_dice", "positive_bce", "difficulty", "complementary")
+PIXELS = ("lesion_pixels", "easy_pixels", "hard_pixels")
+ROWS = ("negative", "positive", "difficulty")
 
 
 class TaiChiLoss(nn.Module):
     """Segmentation losses of both paths, the complementary loss, and the difficulty term of the current stage.
 
     In evaluation mode only the two segmentation losses remain, so that validation losses compare across stages. The
-    arithmetic is float32, outside autocast.
+    arithmetic is float32, outside autocast. The pixels of all scales and both paths lie in one tensor, and one
+    reduction gives all sums: at 2D sizes a GPU spends its time on starting operations, not on arithmetic.
 
     Args:
         num_heads: K, foreground classes or regions.
-        regions: the target holds a channel a region instead of a label map.
-        ignore_label: pixels of this label teach nothing; with regions they are the channel after the last region.
-        scale_weights: of each supervised scale, finest first; normalised to sum 1.
-        batch_dice: sum the dice over the batch.
-        distributed: gather the sums of the batch dice from all processes.
-        config: the method.
+        regions: Whether the target holds a channel a region instead of a label map.
+        ignore_label: Label whose pixels teach nothing; with regions they are the channel after the last region.
+        scale_weights: Weight of each supervised scale, finest first; normalised to sum 1.
+        batch_dice: Whether the dice is summed over the batch.
+        distributed: Whether the sums of the batch dice are gathered from all processes.
+        config: The method.
 
     Attributes:
-        stage: set by the trainer at each epoch.
-        sums: over the steps in training mode since the trainer cleared them: how many `steps`, the terms of the loss
-            (those that were on, as they are weighted in it), and the `lesion_pixels`, `easy_pixels` and `hard_pixels`
-            of the finest scale, over all heads, where the targets had difficulty codes.
+        stage: The current stage; the trainer sets it at each epoch.
+        sums: Sums over the steps in training mode since the trainer cleared them: how many `steps`, the terms of the
+            loss (those that were on, as they are weighted in it), and the `lesion_pixels`, `easy_pixels` and
+            `hard_pixels` of the finest scale, over all heads, where the targets had difficulty codes.
     """
+
+    weights: Tensor
 
     def __init__(
         self,
@@ -49,10 +55,10 @@ class TaiChiLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.num_heads, self.regions, self.ignore_label, self.config = num_heads, regions, ignore_label, config
-        self.scale_weights = [weight / sum(scale_weights) for weight in scale_weights]
-        self.dice: dict[str, Any] = {"batch_dice": batch_dice, "smooth": config.dice_smooth}
-        if batch_dice and distributed:
-            self.dice["gather"] = AllGatherGrad.apply
+        weights = [weight / sum(scale_weights) for weight in scale_weights]
+        self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64), persistent=False)
+        self.batch_dice = batch_dice
+        self.gather = AllGatherGrad.apply if batch_dice and distributed else None
         self.stage = Stage.HARD if config.easy_to_hard else Stage.WHOLE
         self.sums: dict[str, Any] = {}
 
@@ -60,81 +66,132 @@ class TaiChiLoss(nn.Module):
         """Return the scalar loss.
 
         Args:
-            outputs: from `TaiChiNet`: the fused logits, which are not supervised, then (z_n, z_p) of each scale; z_n is
-                None where there is no negative path.
-            targets: of each scale, (B, C, *spatial): a label map or a channel a region (and one for the ignore label),
-                in training followed by the difficulty codes.
+            outputs: List that `TaiChiNet` returns: the fused logits, which are not supervised, then (z_n, z_p) of each
+                scale; z_n is None where there is no negative path.
+            targets: Target of each scale, (B, C, *spatial): a label map or a channel a region (and one for the ignore
+                label), in training followed by the difficulty codes.
         """
-        with torch.autocast(targets[0].device.type, enabled=False):
-            scales = [self._terms(n, _float32(p), t) for (n, p), t in zip(outputs[1:], targets, strict=False)]
-            values = [torch.stack(list(terms.values())) for terms in scales]
-            terms = torch.stack([w * v for w, v in zip(self.scale_weights, values, strict=False)]).sum(0)  # (terms,)
+        positive = outputs[1][1]
+        dtype = torch.promote_types(positive.dtype, torch.float32)
+        if (self.weights.device, self.weights.dtype) != (positive.device, dtype):  # once: a copy waits for the GPU
+            self.weights = self.weights.to(positive.device, dtype)
+        with torch.autocast(positive.device.type, enabled=False):
+            terms, pixels = self.measure(outputs[1:], targets, self.stage.value if self.training else None)
             if self.training:
-                self._add_up(dict(zip(scales[0], terms.detach(), strict=True)), targets[0])
-            return terms.sum()
+                self._add_up({"steps": 1, **terms, **pixels})
+            return torch.stack(list(terms.values())).sum()
 
-    def _terms(self, negative: Tensor | None, positive: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the terms of one scale by name; what is off is missing."""
-        terms = {}
-        truth, valid, levels = self._read(target, positive.dtype)
-        terms["positive_dice"], terms["positive_bce"] = self._segmentation_losses(positive, truth, valid)  # eq. 15
-        if negative is not None:
-            consistent = self.config.mutual_learning == "consistent"
-            negative, goal = _float32(negative), truth if consistent else 1 - truth
-            terms["negative_dice"], terms["negative_bce"] = self._segmentation_losses(negative, goal, valid)  # eq. 14
-            negative = -negative if consistent else negative  # from here on "not class k", as in eq. 18
-        if not self.training:
-            return terms
-        if levels is not None and self.stage != Stage.WHOLE:
-            terms["difficulty"] = self._difficulty_loss(positive, truth, valid, levels)
-        if negative is not None and self.config.complementary_loss and self.stage != Stage.EASY:
-            agreement = complementary_loss(negative.sigmoid(), positive.sigmoid())
-            terms["complementary"] = agreement  # eq. 18; needs no labels
-        return terms
+    def measure(
+        self, scales: list, targets: Sequence[Tensor], stage: int | None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the terms of the loss, weighted over the scales, and the pixels for the curves; both by name.
 
-    def _segmentation_losses(
-        self, logits: Tensor, target: Tensor, mask: Tensor | None, skip_empty: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        dice = dice_loss(logits.sigmoid(), target, mask, skip_empty=skip_empty, **self.dice)
-        return dice, bce_loss(logits, target, mask, skip_empty=skip_empty)
+        Each row compares logits with a goal: those of each path with its own, the lesion path's last, then the lesion
+        path's with the region of the stage. On CUDA the trainer compiles this, as nnU-Net compiles its dice.
 
-    def _add_up(self, terms: dict[str, Tensor], target: Tensor) -> None:
-        """Add a step to the sums, as tensors: reading their values would let every step wait for the GPU."""
-        step: dict[str, Any] = {"steps": 1, **terms}
-        truth, valid, levels = self._read(target, torch.float32)
-        if levels is not None:
-            lesion = truth > 0 if valid is None else (truth > 0) & (valid > 0)
-            step["lesion_pixels"] = lesion.sum()
-            step["easy_pixels"] = (lesion & (levels == Stage.EASY)).sum()
-            step["hard_pixels"] = (lesion & (levels == Stage.HARD)).sum()
-        for name, value in step.items():
-            self.sums[name] = self.sums.get(name, 0) + value
-
-    def _difficulty_loss(self, positive: Tensor, truth: Tensor, valid: Tensor | None, levels: Tensor) -> Tensor:
-        """Return the second half of equation 21 or 22; an empty set says nothing and is skipped.
-
-        As written ("literal"), lesion pixels outside the set count as background; "masked" leaves them out.
+        Args:
+            scales: Logits (z_n, z_p) of each scale.
+            targets: Target of each scale.
+            stage: Value of the stage, or None in evaluation. A number, for torch.compile overlooks that an attribute
+                became another member of an enum, and takes a tensor to be equal to none.
         """
-        chosen = (levels == self.stage).to(truth.dtype)
-        if self.config.difficulty_terms == "masked":
-            spared = 1 - truth * (1 - chosen)
-            valid = spared if valid is None else spared * valid
-        dice, bce = self._segmentation_losses(positive, chosen, valid, skip_empty=True)
-        return dice + bce
+        sizes = [positive.shape[2:].numel() for _, positive in scales]  # N is their sum
+        logits = _join(scales).to(self.weights.dtype)  # (B, K, paths, N)
+        paths = logits.shape[2]
+        goals, masks, regions = self._read(torch.cat([t.flatten(2) for t in targets[: len(scales)]], 2), paths, stage)
+        rows = len(goals)
+        flags = torch.stack((*goals, *masks, *regions, torch.ones_like(goals[0])), 2)  # (B, K, flags, N), boolean
+        goal, mask = flags[:, :, : 2 * rows].to(logits.dtype).chunk(2, 2)  # (B, K, rows, N)
+        output = logits.sigmoid()
+        is_complementary = paths == 2 and self.config.complementary_loss and stage not in (None, Stage.EASY.value)
+        others = [self._disagreement(output)] if is_complementary else []
+        if rows > paths:
+            logits, output = (torch.cat((both, both[:, :, -1:]), 2) for both in (logits, output))
+        cross_entropy = F.binary_cross_entropy_with_logits(logits, goal, reduction="none")
+        maps = torch.cat((goal * output, output.square() * mask, cross_entropy * mask, *others), 2)
+        counts = _sum_scales(flags, sizes)  # (scales, B, K, flags)
+        terms = self._terms(_sum_scales(maps, sizes), counts.to(maps.dtype), rows, paths)
+        return terms, dict(zip(PIXELS, counts[0, :, :, 2 * rows : -1].sum((0, 1)), strict=False))
 
-    def _read(self, target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Split a target into truth (B, K, *spatial), valid pixels (B, 1, *spatial) and difficulty (B, K, *spatial)."""
-        labels = target[:, :1]
+    def _read(self, target: Tensor, paths: int, stage: int | None) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Return what a target (B, C, N) says: goals and masks of the rows, and regions to count; (B, K, N), boolean.
+
+        A goal lies within its mask. There are regions, in the order of `PIXELS`, where there are difficulty codes.
+        """
+        width = 1
         if self.regions:
             width = self.num_heads + (self.ignore_label is not None)
-            truth, ignored = target[:, : self.num_heads], target[:, self.num_heads : width] > 0
+            lesion, ignored = target[:, : self.num_heads] > 0, target[:, self.num_heads : width] > 0
         else:
-            width, heads = 1, torch.arange(1, self.num_heads + 1, device=target.device, dtype=target.dtype)
-            truth, ignored = labels == heads.view(-1, *[1] * (target.ndim - 2)), labels.eq(self.ignore_label or -1)
-        valid = (~ignored).to(dtype) if self.ignore_label is not None else None
-        levels = decode_difficulty(target[:, width], self.num_heads) if target.shape[1] > width else None
-        return truth.to(dtype), valid, levels
+            heads = torch.arange(1, self.num_heads + 1, device=target.device, dtype=target.dtype)
+            lesion, ignored = target[:, :1] == heads.view(-1, 1), target[:, :1].eq(self.ignore_label or -1)
+        valid = torch.ones_like(lesion) if self.ignore_label is None else (~ignored).expand_as(lesion)
+        lesion = lesion & valid
+        background = valid & ~lesion
+        goals = [lesion if self._is_consistent else background, lesion][-paths:]  # eq. 14 and 15
+        masks = [valid] * paths
+        if stage is None or target.shape[1] <= width:
+            return goals, masks, []
+        levels = decode_difficulty(target[:, width], self.num_heads)
+        found = {level: levels == level for level in (Stage.EASY.value, Stage.HARD.value)}
+        if stage in found:  # eq. 21 or 22
+            chosen = found[stage] & valid
+            goals.append(chosen)  # as written ("literal"), lesion pixels outside it are background
+            masks.append(valid if self.config.difficulty_terms == "literal" else chosen | background)
+        return goals, masks, [lesion, *(lesion & region for region in found.values())]
+
+    def _terms(self, sums: Tensor, counts: Tensor, rows: int, paths: int) -> dict[str, Tensor]:
+        """Return the terms from the sums of the maps and the counts of the flags, (scales, B, K, maps or flags)."""
+        overlap, predicted, cross_entropy = sums[..., : 3 * rows].chunk(3, -1)  # (scales, B, K, rows)
+        true, valid = counts[..., : 2 * rows].chunk(2, -1)
+        dice_sums = torch.stack((overlap, true, predicted))
+        if self.batch_dice:
+            dice_sums = dice_sums.sum(2) if self.gather is None else self.gather(dice_sums.sum(2)).sum(0)
+        overlap, seen, predicted = dice_sums
+        dice = dice_from_sums(overlap, seen, predicted, self.config.dice_smooth)  # (scales, [B,] K, rows), eq. 16
+        cross_entropy = cross_entropy / valid.clamp_min(1)  # eq. 17
+        if rows > paths:
+            dice, cross_entropy = dice * _seen(seen, paths), cross_entropy * _seen(true, paths)
+        parts = [dice, cross_entropy]
+        if sums.shape[-1] > 3 * rows:
+            parts.append(sums[..., 3 * rows :] / counts[..., -1:])
+        means = torch.cat([part.flatten(1, -2).mean(1) for part in parts], 1)  # (scales, terms)
+        values = (means * self.weights[: len(means), None]).sum(0)
+        names = [f"{row}_{kind}" for kind in ("dice", "bce") for row in ROWS[2 - paths : 2 - paths + rows]]
+        terms = dict(zip([*names, "complementary"], values, strict=False))
+        if rows > paths:
+            terms["difficulty"] = terms.pop("difficulty_dice") + terms.pop("difficulty_bce")
+        return terms
+
+    @property
+    def _is_consistent(self) -> bool:
+        return self.config.mutual_learning == "consistent"
+
+    def _disagreement(self, output: Tensor) -> Tensor:
+        """Return the map whose mean is the complementary loss (eq. 18), (B, K, 1, N); it needs no labels."""
+        negative, positive = output.chunk(2, 2)
+        return squared_disagreement(1 - negative if self._is_consistent else negative, positive)
+
+    def _add_up(self, step: dict[str, Any]) -> None:
+        """Add a step to the sums, as tensors: reading their values would let every step wait for the GPU."""
+        for name, value in step.items():
+            self.sums[name] = self.sums.get(name, 0) + (value.detach() if isinstance(value, Tensor) else value)
 
 
-def _float32(logits: Tensor) -> Tensor:
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+def _join(scales: list) -> Tensor:
+    """Join the logits of the paths, (B, K, *spatial) a scale: (B, K, paths, N), the lesion path last."""
+    paths = [path for path in zip(*scales, strict=True) if path[0] is not None]
+    pixels = torch.cat([logits.flatten(2) for path in paths for logits in path], 2)
+    return pixels.unflatten(2, (len(paths), -1))
+
+
+def _sum_scales(maps: Tensor, sizes: list[int]) -> Tensor:
+    """Sum maps over the pixels of each scale: (..., N) -> (scales, ...)."""
+    return torch.stack([scale.sum(-1) for scale in maps.split(sizes, -1)])
+
+
+def _seen(true: Tensor, paths: int) -> Tensor:
+    """Tell which rows have something to learn, as `true` has the shape: an empty region of a stage says nothing."""
+    seen = true > 0
+    seen[..., :paths] = True
+    return seen

@@ -89,7 +89,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
                 "enable_deep_supervision stays on: it brings the paths to the loss. Set "
                 "`config = replace(config, deep_supervision=False)` in your trainer for a single scale."
             )
-        return TaiChiLoss(
+        loss = TaiChiLoss(
             self._num_heads(),
             self.label_manager.has_regions,
             self.label_manager.ignore_label,
@@ -98,6 +98,9 @@ class nnUNetTrainerTaichi(DurableTrainer):
             self.is_ddp,
             self.config,
         )
+        if self._do_i_compile():  # as nnU-Net compiles its dice
+            loss.measure = torch.compile(loss.measure)  # type: ignore[method-assign]
+        return loss
 
     def mine(self) -> str:
         """Train U-Net++ and write the easy/hard maps of this fold, as far as they are missing; return their folder."""

@@ -93,3 +93,53 @@ def test_shapes_are_kept():
     for shape, dim in (((2, 3, 4, 6), 2), ((1, 3, 4, 2, 6), 3)):
         outputs = ComplementaryHead(3, 5, dim, kernel_size=3)(torch.randn(shape), torch.randn(shape))
         assert [tuple(output.shape) for output in outputs] == [shape, shape]
+
+
+def by_convolutions(head, negative, positive):
+    """Run the layers as they are, with their hidden maps."""
+    layers = head.seg_layers
+    negative = negative + layers["negative"](complement(positive))
+    return negative, positive + layers["positive"](complement(negative))
+
+
+def random_scales(num_classes, dim=2):
+    sizes = [(8,) * dim, (4,) * dim]
+    return [[torch.randn(2, num_classes, *size, dtype=torch.float64).requires_grad_() for size in sizes] for _ in "np"]
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])  # one class is looked up, several are computed again
+@pytest.mark.parametrize("dim", [2, 3])
+def test_all_scales_at_once_are_the_convolutions_of_each(num_classes, dim):
+    head, paths = ComplementaryHead(num_classes, dim=dim).double(), random_scales(num_classes, dim)
+    ours = head.refine_scales(*paths)
+    theirs = [by_convolutions(head, n, p) for n, p in zip(*paths, strict=True)]
+    leaves = [*paths[0], *paths[1], *head.parameters()]
+    results = []
+    for scales in (ours, theirs):
+        flat = [z for pair in scales for z in pair]
+        results.append([*flat, *torch.autograd.grad(sum(z.square().sum() for z in flat), leaves)])
+    assert len(results[0]) == 4 + 4 + 8
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_heads_that_see_neighbours_refine_scale_by_scale():
+    head, paths = ComplementaryHead(2, kernel_size=3).double(), random_scales(2)
+    for ours, (n, p) in zip(head.refine_scales(*paths), zip(*paths, strict=True), strict=True):
+        torch.testing.assert_close(ours, by_convolutions(head, n, p))
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_hidden_maps_are_not_kept(num_classes):
+    head = ComplementaryHead(num_classes, hidden=64)
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    paths = [torch.randn(1, num_classes, 64, 64).requires_grad_() for _ in "np"]
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        outputs = head(*paths)
+    assert sum(kept.values()) < 10 * paths[0].nbytes  # of 128 maps
+    assert all(z.isfinite().all() for z in outputs)
