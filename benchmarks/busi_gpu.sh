@@ -11,6 +11,10 @@ import json, os
 plans = json.load(open(os.path.join(os.environ['nnUNet_preprocessed'], 'Dataset256_BUSI256', 'nnUNetPlans.json')))
 print(plans['configurations']['2d']['batch_size'])")
 iterations=$((518 / batch_size)) # one pass over the 518 training cases of a fold
+# nnU-Net starts 12 + 6 processes a training, which is 90 for five folds: the cores are shared out instead
+cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc) # these two are of threads, and nproc would obey them
+share=$((cores / $(wc -w <<<"$folds")))
+export nnUNet_n_proc_DA=${nnUNet_n_proc_DA:-$((share > 0 ? share : 1))}
 for fold in $folds; do # side by side on the one GPU
   python "$(dirname "$0")/busi.py" -d 256 -f "$fold" --recipe "40epochs_${iterations}iterations_seed1" \
     -device cuda --name "busi_256_gpu_fold$fold" &

@@ -4,11 +4,16 @@
 # nnU-Net, this package and its variables must be set up: see the README.
 set -euo pipefail
 here=$(dirname "$0")
+folds=${2:-0 1 2 3 4}
 nnunet_taichi convert busi "$1" -d 224 -n BUSI224 --resize 224 --overwrite
 nnunet_taichi plan_and_preprocess -d 224 --paper -c 2d
 python "$here/networks.py"
 python "$here/planner_memory.py"
-for fold in ${2:-0 1 2 3 4}; do # side by side on the one GPU
+# nnU-Net starts 12 + 6 processes a training, which is 90 for five folds: the cores are shared out instead
+cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc) # these two are of threads, and nproc would obey them
+share=$((cores / $(wc -w <<<"$folds")))
+export nnUNet_n_proc_DA=${nnUNet_n_proc_DA:-$((share > 0 ? share : 1))}
+for fold in $folds; do # side by side on the one GPU
   python "$here/busi.py" -d 224 -f "$fold" -tr all --recipe Paper_seed1 -p nnUNetTaichiPaperPlans \
     -device cuda --name "paper_224_gpu_fold$fold" &
 done

@@ -13,15 +13,17 @@ import os
 import re
 import sys
 import tempfile
+import time
 import warnings
-from collections.abc import Callable
-from types import ModuleType
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from nnunet_taichi.discovery import DATA_VARIABLES, EXT_FOLDER, EXT_VARIABLE, holds_ext_folder, unset_data_variables
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 TRAINER = "nnUNetTrainerTaichi"
 WRITTEN = ("nnUNet_preprocessed", "nnUNet_results")  # by training; raw data may well be read-only
@@ -30,6 +32,12 @@ REINSTALL_TORCH = (
     "install the two as a pair, in one command and from one index: pip uninstall -y torch torchvision, then "
     "pip install 'torch!=2.9.*' torchvision. For a CPU-only torch, name its index in that command for both"
 )
+
+SWITCH_OFF_COMPILE = (
+    "export nnUNet_compile=f (slower, but it works); or install what is usually missing: a C compiler (gcc), Python's "
+    "headers (python3-dev or python3-devel) or triton (pip install triton)"
+)
+CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
 
 class CheckFailed(Exception):  # noqa: N818 - it is a finding, not an error
@@ -143,6 +151,19 @@ def check_training_step(device: str) -> str:
     return f"loss {training_step(device):.3f} on a phantom"
 
 
+def check_compile(device: str) -> str:
+    """The network compiles where nnU-Net compiles it; that needs more than torch, and takes longest of all checks."""
+    if reason := _why_not_compiled(device):
+        return reason
+    start = time.monotonic()
+    try:
+        loss = compiled_step(device)
+    except Exception as error:  # of torch, triton or the C compiler
+        first = " ".join(str(error).split("\n\n")[0].split())  # after it, torch says how to debug torch
+        raise CheckFailed(f"{type(error).__name__}: {first}", SWITCH_OFF_COMPILE) from None
+    return f"loss {loss:.3f} on a phantom, {time.monotonic() - start:.0f} s"
+
+
 CHECKS: dict[str, Callable[[str], str]] = {
     "host": check_host,
     "torch": check_torch,
@@ -153,11 +174,12 @@ CHECKS: dict[str, Callable[[str], str]] = {
     "trainer": check_lookup,
     "device": check_device,
     "training step": check_training_step,
+    "torch.compile": check_compile,
 }
 
 
 def training_step(device: str) -> float:
-    """Train the paper's network for one step on two phantoms, as the host would on that device.
+    """Train the paper's network for one step on two phantoms, as nnU-Net would on that device.
 
     Returns:
         The loss before the step.
@@ -165,16 +187,42 @@ def training_step(device: str) -> float:
     Raises:
         CheckFailed: the loss is not finite, or a parameter got no gradient.
     """
-    import torch
-
     from nnunet_taichi.architectures.taichinet import paper_taichinet
     from nnunet_taichi.losses.taichi_loss import TaiChiLoss
 
     network = paper_taichinet(input_channels=1, num_classes=1).to(device)
+    return _train_once(network, TaiChiLoss(num_heads=1, regions=True, config=network.config), device)
+
+
+def compiled_step(device: str) -> float:
+    """Do the same compiled, as the trainer does: all parts of TaiChiNet, but two narrow levels, to compile them faster.
+
+    Nothing is taken from earlier compilations: what lies in a cache needs no compiler.
+    """
+    import torch
+
+    from nnunet_taichi.architectures.taichinet import TaiChiNet
+    from nnunet_taichi.architectures.unet import PaperUNet
+    from nnunet_taichi.config import TaiChiConfig
+    from nnunet_taichi.losses.taichi_loss import TaiChiLoss
+
+    config = TaiChiConfig(deep_supervision=False, cpu_bf16=False)
+    size: dict[str, Any] = {"features_per_stage": (4, 8), "cpu_bf16": False}
+    network = TaiChiNet(1, 1, unet_class=PaperUNet, regions=True, return_paths=True, config=config, **size)
+    objective = TaiChiLoss(num_heads=1, regions=True, config=config)
+    objective.measure = torch.compile(objective.measure)  # type: ignore[method-assign]
+    compiled: Any = torch.compile(network.to(device))
+    with _empty_caches():
+        return _train_once(compiled, objective, device)
+
+
+def _train_once(network: "nn.Module", objective: "nn.Module", device: str) -> float:
+    import torch
+
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-2)
     images, masks = (batch.to(device) for batch in _phantom_batch())
     with torch.autocast("cuda", enabled=device == "cuda"):
-        loss = TaiChiLoss(num_heads=1, regions=True, config=network.config)(network(images), [masks])
+        loss = objective(network(images), [masks])
     loss.backward()
     optimizer.step()
     cure = "reinstall torch for this device, or train with -device cpu; if that fails too, report it as a bug"
@@ -183,6 +231,33 @@ def training_step(device: str) -> float:
     if dead := [name for name, parameter in network.named_parameters() if parameter.grad is None]:
         raise CheckFailed(f"no gradient for {', '.join(dead)}", cure)
     return loss.item()
+
+
+def _why_not_compiled(device: str) -> str | None:
+    """Ask nnU-Net, and explain its no."""
+    import torch
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    asking = SimpleNamespace(device=torch.device(device), print_to_log_file=lambda text: None)
+    if nnUNetTrainer._do_i_compile(asking):
+        return None if torch.cuda.is_available() else "not tried: there is no CUDA device"
+    if device == "cuda" and os.name != "nt":
+        return f"switched off by nnUNet_compile={os.environ['nnUNet_compile']}"
+    return f"not tried: nnU-Net does not compile on {device if device != 'cuda' else 'Windows'}"
+
+
+@contextlib.contextmanager
+def _empty_caches() -> Iterator[None]:
+    """Let torch and triton keep what they compile in a temporary folder."""
+    before = {name: os.environ[name] for name in CACHES if name in os.environ}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ.update(dict.fromkeys(CACHES, folder))
+        try:
+            yield
+        finally:
+            for name in CACHES:
+                os.environ.pop(name, None)
+            os.environ.update(before)
 
 
 def diagnose(name: str, check: Callable[[str], str], device: str) -> bool:

@@ -51,7 +51,7 @@ def test_a_bare_environment_fails_and_names_the_cure() -> None:
     names = ["folders", "write access", "ext folder", "trainer"]
     assert [lines[i].split(": ")[0].removeprefix("failed  ") for i in failed] == names, done.stdout
     assert all('eval "$(nnunet_taichi env)"' in lines[i + 1] for i in failed)
-    assert lines[-1].startswith("ok      training step"), "a failed check must not stop the others"
+    assert lines[-1].startswith("ok      torch.compile"), "a failed check must not stop the others"
     assert done.returncode == 1
 
 
@@ -193,6 +193,79 @@ def test_training_step_names_a_parameter_that_does_not_learn(monkeypatch: pytest
     monkeypatch.setattr(taichinet, "paper_taichinet", with_idle_parameter)
     with pytest.raises(CheckFailed, match="no gradient for idle"):
         doctor.training_step("cpu")
+
+
+@pytest.mark.slow
+def test_compiled_step_trains_the_whole_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is slow where C++ is compiled; all is compiled anew, wherever the user's cache lies, which stays as it is."""
+    monkeypatch.setenv(doctor.CACHES[0], str(tmp_path))
+    monkeypatch.delenv(doctor.CACHES[1], raising=False)
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
+    assert 0 < doctor.compiled_step("cpu") < 10
+    counters = torch._dynamo.utils.counters
+    assert counters["stats"]["unique_graphs"] == 2  # network and loss, each in one piece
+    assert not counters["graph_break"]
+    assert list(tmp_path.iterdir()) == []
+    assert os.environ[doctor.CACHES[0]] == str(tmp_path)
+    assert doctor.CACHES[1] not in os.environ
+
+
+@pytest.mark.gpu
+def test_compiled_step_on_cuda() -> None:
+    assert 0 < doctor.compiled_step("cuda") < 10
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_compiling_is_not_tried_where_nnunet_does_not(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("nnUNet_compile", "t")
+    monkeypatch.delattr(doctor, "compiled_step")
+    assert doctor.check_compile(device) == f"not tried: nnU-Net does not compile on {device}"
+
+
+class TestCompileOnCuda:
+    @pytest.fixture(autouse=True)
+    def cuda(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.delenv("nnUNet_compile", raising=False)
+
+    def test_tried_by_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tried: list[str] = []
+        monkeypatch.setattr(doctor, "compiled_step", lambda device: tried.append(device) or 0.5)
+        assert doctor.check_compile("cuda").startswith("loss 0.500 on a phantom, ")
+        assert tried == ["cuda"]
+
+    @pytest.mark.parametrize("value", ["f", "0", "False"])
+    def test_switched_off(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("nnUNet_compile", value)
+        monkeypatch.delattr(doctor, "compiled_step")
+        assert doctor.check_compile("cuda") == f"switched off by nnUNet_compile={value}"
+
+    def test_not_tried_on_windows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(doctor, "compiled_step")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "name", "nt")
+            found = doctor.check_compile("cuda")
+        assert found == "not tried: nnU-Net does not compile on Windows"
+
+    def test_without_a_device(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The check of the device says the cure; none of this one's would help."""
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.delattr(doctor, "compiled_step")
+        assert doctor.check_compile("cuda") == "not tried: there is no CUDA device"
+
+    def test_failure_is_one_line_with_its_cure(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(device: str) -> float:
+            raise RuntimeError(
+                "Failed to find C compiler.\nPlease specify via CC.\n\nSet TORCHDYNAMO_VERBOSE=1 for more"
+            )
+
+        monkeypatch.setattr(doctor, "compiled_step", fail)
+        with pytest.raises(CheckFailed) as failure:
+            doctor.check_compile("cuda")
+        assert str(failure.value) == "RuntimeError: Failed to find C compiler. Please specify via CC."
+        assert failure.value.cure.startswith("export nnUNet_compile=f ")
+        assert all(name in failure.value.cure for name in ("gcc", "python3-dev", "triton"))
 
 
 def test_a_crash_is_reported_and_does_not_stop_the_others(

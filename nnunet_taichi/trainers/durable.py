@@ -1,21 +1,25 @@
-"""What all our trainers add to the host's: checkpoints that survive an interruption, constants and curves on record."""
+"""What all our trainers add to nnU-Net's: whole checkpoints, constants and curves on record, advice on slow data."""
 
 import os
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
+import torch.distributed as dist
 from batchgenerators.utilities.file_and_folder_operations import join, save_json
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.curve_table import COLUMNS, CURVES
 from nnunet_taichi.trainers.curves import Epoch, read_log, take_gpu_peak, write_curves
+from nnunet_taichi.trainers.loading_watch import LoadingWatch
 
 
 class DurableTrainer(nnUNetTrainer):
     """The stock trainer with whole checkpoints, written often enough, and the method's constants and curves on record.
 
-    A killed training loses at most `max_lost_epochs`, and at most 1% of its epochs where that is fewer (but one).
+    A killed training loses at most `max_lost_epochs`, and at most 1% of its epochs where that is fewer (but one). If a
+    training waits for its data, its log says so.
 
     Attributes:
         curve_columns: of `taichi_curves.csv`; the host's own log refuses what it does not know.
@@ -42,6 +46,28 @@ class DurableTrainer(nnUNetTrainer):
 
     def prepare(self) -> None:
         """Do what a training needs before the host reads its data."""
+
+    @cached_property
+    def loading_watch(self) -> LoadingWatch:
+        """The measurement of this session's data loading; a constructor would have to repeat nnU-Net's arguments."""
+        return LoadingWatch(gpus=dist.get_world_size() if self.is_ddp else 1)
+
+    def on_train_epoch_start(self) -> None:
+        """Start to measure the epoch's training part."""
+        super().on_train_epoch_start()
+        self.loading_watch.start_epoch()
+
+    def train_step(self, batch: dict) -> dict:
+        """Measure the step, and change nothing of it; it ends by reading the loss, so the device has done its work."""
+        with self.loading_watch.step():
+            return super().train_step(batch)
+
+    def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
+        """Say, once, if data loading limits the training; before nnU-Net's part, where ranks wait for each other."""
+        advice = self.loading_watch.end_epoch(self.current_epoch)
+        if advice is not None and self.local_rank == 0:
+            self.print_to_log_file(advice)
+        super().on_train_epoch_end(train_outputs)
 
     def on_epoch_end(self) -> None:
         """Write the epoch's row; before the host's part, whose checkpoint says that the epoch is never repeated."""

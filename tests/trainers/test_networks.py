@@ -15,6 +15,7 @@ from tiny_plans import LABELS, make_dataset_json, make_plans
 
 from nnunet_taichi import trainers
 from nnunet_taichi.trainers.comparison import ComparisonTrainer
+from nnunet_taichi.trainers.durable import DurableTrainer
 
 NETWORKS = {
     name: trainer for name in trainers.__all__ if issubclass(trainer := getattr(trainers, name), ComparisonTrainer)
@@ -86,8 +87,9 @@ def test_loop_and_loss_are_the_hosts(make_trainer: Any, name: str) -> None:
     assert repr(trainer.loss) == repr(stock.loss.loss)
     assert type(trainer.optimizer) is type(stock.optimizer)
     assert trainer.optimizer.defaults == stock.optimizer.defaults
-    for method in ("train_step", "validation_step", "run_training", "get_dataloaders", "get_training_transforms"):
+    for method in ("validation_step", "run_training", "get_dataloaders", "get_training_transforms"):
         assert getattr(NETWORKS[name], method) is getattr(nnUNetTrainer, method)
+    assert NETWORKS[name].train_step is DurableTrainer.train_step  # nnU-Net's own, measured
 
 
 class TestImageNetWeights:

@@ -1,0 +1,84 @@
+"""Tell a training that waits for its data: nnU-Net's log has the epochs' seconds, not what they were spent on."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
+
+LIMIT = 1 / 3  # of the time: with batches at hand, training would be 1.5 times as fast; less is not worth the effort
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass
+class LoadingWatch:
+    """Measures how much of an epoch's training part passes outside of training steps: there it waits for batches.
+
+    Attributes:
+        gpus: that train together.
+        processes: that augment for each of them.
+        cores: of this machine.
+        epochs: so far, of this session.
+        said: the session's log has the advice.
+    """
+
+    gpus: int = 1
+    processes: int = field(default_factory=get_allowed_n_proc_DA)
+    cores: int = field(default_factory=count_cores)
+    epochs: int = 0
+    said: bool = False
+    _start: float = 0.0
+    _stepping: float = 0.0
+
+    def start_epoch(self) -> None:
+        """Begin the training part of an epoch."""
+        self._start, self._stepping = perf_counter(), 0.0
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Measure one training step."""
+        start = perf_counter()
+        yield
+        self._stepping += perf_counter() - start
+
+    def end_epoch(self, epoch: int) -> str | None:
+        """End the training part of an epoch, and return what to log of it, if anything.
+
+        The session's first epoch does not count: data workers start, networks are compiled, cuDNN tries its kernels.
+        """
+        seconds = perf_counter() - self._start
+        self.epochs += 1
+        if self.said or self.epochs == 1:
+            return None
+        advice = advise(epoch, seconds - self._stepping, seconds, self.processes, self.cores, self.gpus)
+        self.said = advice is not None
+        return advice
+
+
+def advise(epoch: int, waiting: float, seconds: float, processes: int, cores: int, gpus: int = 1) -> str | None:
+    """Say that data loading limits a training, and what to set, if so.
+
+    Args:
+        epoch: that was measured.
+        waiting: for batches, in seconds.
+        seconds: of the epoch's training part, the waiting included.
+        processes: that augment for each GPU.
+        cores: of this machine.
+        gpus: that train together.
+    """
+    if waiting <= LIMIT * seconds:
+        return None
+    each = " for each GPU" if gpus > 1 else ""
+    cure = "Every core has one already: a smaller patch or more cores would help."
+    if processes * gpus < cores:
+        cure = f"Set nnUNet_n_proc_DA to as many cores as are free{each}, or use a smaller patch."
+    return (
+        f"Data loading limits this training: {waiting / seconds:.0%} of epoch {epoch}'s training time was spent "
+        f"waiting for batches. Augmenting processes (nnUNet_n_proc_DA): {processes}{each}; cores: {cores}. {cure}"
+    )
