@@ -1,4 +1,7 @@
-"""Run the commands of nnU-Net, and our own, as a user would: by name, printed, with a log file each."""
+"""Run the commands of nnU-Net, and our own, as a user would: by name, printed, with a log file each.
+
+While a command runs, a line says how far it is.
+"""
 
 import os
 import shlex
@@ -6,13 +9,17 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_taichi.discovery import DATA_VARIABLES, EXT_FOLDER, EXT_VARIABLE
+from nnunet_taichi.progress import LogReader, planned_epochs
+from nnunet_taichi.status_line import StatusLine
 
 TAIL_LINES = 30
+REFRESH_SECONDS = 0.5
 
 
 class CommandError(Exception):
@@ -24,6 +31,20 @@ def isolated_environment(root: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("nnUNet_")}
     environment |= {name: str(root / name) for name in DATA_VARIABLES}
     return environment | {EXT_VARIABLE: EXT_FOLDER}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took.
+
+    Attributes:
+        seconds: by the clock.
+        cpu_seconds: of the command and of those of its processes that it waited for; None on Windows, which does not
+            keep them.
+    """
+
+    seconds: float
+    cpu_seconds: float | None
 
 
 @dataclass
@@ -39,7 +60,7 @@ class CommandRunner:
     logs: Path
     count: int = 0
 
-    def __call__(self, name: str, *arguments: object) -> None:
+    def __call__(self, name: str, *arguments: object) -> Cost:
         """Print a command and run it, its output going to a log file.
 
         Args:
@@ -54,18 +75,35 @@ class CommandRunner:
         self.count += 1
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{self.count:02d}_{name}.log"
-        start = time.monotonic()
-        with log.open("wb") as file:
-            status = subprocess.run(
-                [*find_command(name), *words],
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            ).returncode
+        start, cpu_before = time.monotonic(), _children_cpu_seconds()
+        status = self._run([*find_command(name), *words], log, LogReader(planned_epochs(words)))
+        seconds, cpu_after = time.monotonic() - start, _children_cpu_seconds()
         if status:
             raise CommandError(f"{name} failed with exit code {status}. The end of {log}:\n{_tail(log)}")
-        print(f"  {time.monotonic() - start:.0f} s, log: {log}", flush=True)
+        print(f"  {seconds:.0f} s, log: {log}", flush=True)
+        return Cost(seconds, None if cpu_before is None or cpu_after is None else cpu_after - cpu_before)
+
+    def _run(self, words: Sequence[str], log: Path, reader: LogReader) -> int:
+        """Run a command to its end, show meanwhile how far it is, and return its exit code."""
+        with log.open("wb") as output, log.open("rb") as written, StatusLine(sys.stdout) as line:
+            start = time.monotonic()
+            process = subprocess.Popen(
+                words,
+                env={**self.environment, "PYTHONUNBUFFERED": "1"},  # else the log lags behind
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                while True:
+                    with suppress(subprocess.TimeoutExpired):
+                        return process.wait(REFRESH_SECONDS)
+                    reader.feed(written.read())
+                    seconds = time.monotonic() - start
+                    line.show(f"  {seconds:.0f} s" + (reader.text and f", {reader.text}"), seconds)
+            finally:  # an error here, or Ctrl-C, which the command gets as well: it must not outlive this process
+                process.kill()  # does nothing to a command that has ended
+                process.wait()
 
 
 def find_command(name: str) -> list[str]:
@@ -86,3 +124,13 @@ def find_command(name: str) -> list[str]:
 def _tail(log: Path) -> str:
     """The last lines of a log."""
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:])
+
+
+def _children_cpu_seconds() -> float | None:
+    """Give the CPU seconds of all processes that this one has waited for, theirs included."""
+    if sys.platform == "win32":
+        return None
+    import resource  # does not exist on Windows
+
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
