@@ -6,12 +6,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from nnunet_taichi.host_commands import CommandError, CommandRunner, isolated_environment
+from nnunet_taichi.host_commands import CommandError, CommandRunner, Cost, isolated_environment
 
 DATASET_ID, DATASET_NAME = 900, "Phantoms"
 NEW_ID, NEW_NAME = 901, "NewPhantoms"
-TRAINERS = ("nnUNetTrainer", "nnUNetTrainerTaichi")
-EPOCHS, ITERATIONS = 3, 80
+PLANNER = "nnUNetPlannerTaichiSlim"
+PLANS = {"nnUNetTrainer": "nnUNetPlans", "nnUNetTrainerTaichi": "nnUNetTaichiSlimPlans"}  # of equal cost
+EPOCHS, ITERATIONS = 4, 40  # a multiple of four, so that the stages and the miner have their shares
 SIZE = 80
 MAP_COLUMNS = 8  # training cases on the contact sheet
 
@@ -25,8 +26,10 @@ SETTINGS = {
 }
 
 NOTES = """\
-Dice: mean over the images with a lesion. False alarms: images without one in which something was found.
-A short training on a few phantoms shows that everything runs; it does not show which method is better."""
+Dice: mean over the images with a lesion. False alarms: images without one in which something was found. Training and
+CPU: what nnUNetv2_train took, by the clock and of all cores, start and validation included.
+What this shows: everything runs, what it costs, and that both learn. What it does not show: which is better. That takes
+real images, all folds, full-length trainings and several seeds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,13 +56,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         command = CommandRunner(environment, out / "logs")
         _prepare(command, out)
-        _train_and_predict(command, out, args.device or _find_device())
-        which = ("-d", DATASET_ID, "-c", "2d", "-f", 0, "-tr", *map(_recipe, TRAINERS))
+        costs = _train_and_predict(command, out, args.device or _find_device())
+        which = ("-d", DATASET_ID, "-c", "2d", "-f", 0, "-tr", *map(_recipe, PLANS), "-p", *PLANS.values())
         command("nnunet_taichi", "compare", *which, "-o", out / "comparison", "-np", 1)
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    _report(out)
+    _report(out, costs)
     return 0
 
 
@@ -89,18 +92,21 @@ def _prepare(command: CommandRunner, out: Path) -> None:
     command(
         "nnUNetv2_plan_and_preprocess", "-d", DATASET_ID, "-c", "2d", "--verify_dataset_integrity", *PLANNING_WORKERS
     )
+    command("nnunet_taichi", "plan", "-d", DATASET_ID, "-c", "2d", "-pl", PLANNER, "-npfp", 1)
 
 
-def _train_and_predict(command: CommandRunner, out: Path, device: str) -> None:
-    """Train each trainer on fold 0, and score it on the new images."""
-    new = _raw(out, NEW_ID, NEW_NAME)
-    for trainer in map(_recipe, TRAINERS):
-        which = ("-tr", trainer, "-device", device)
-        command("nnUNetv2_train", DATASET_ID, "2d", 0, *which)
+def _train_and_predict(command: CommandRunner, out: Path, device: str) -> dict[str, Cost]:
+    """Train each trainer on fold 0, score it on the new images, and return what each training took."""
+    new, costs = _raw(out, NEW_ID, NEW_NAME), {}
+    for base, plans in PLANS.items():
+        trainer = _recipe(base)
+        which = ("-tr", trainer, "-p", plans, "-device", device)
+        costs[base] = command("nnUNetv2_train", DATASET_ID, "2d", 0, *which)
         predictions = out / "predictions" / trainer
         images = ("-i", new / "imagesTr", "-o", predictions)
         command("nnUNetv2_predict", *images, "-d", DATASET_ID, "-c", "2d", "-f", 0, *which, *PREDICTION_WORKERS)
         command("nnUNetv2_evaluate_simple", new / "labelsTr", predictions, "-l", 1)
+    return costs
 
 
 def _recipe(trainer: str) -> str:
@@ -108,28 +114,40 @@ def _recipe(trainer: str) -> str:
     return f"{trainer}_{EPOCHS}epochs_{ITERATIONS}iterations"
 
 
-def _report(out: Path) -> None:
+def _report(out: Path, costs: Mapping[str, Cost]) -> None:
     """Print the table and the paths, and draw the contact sheet."""
     from nnunet_taichi.contact_sheet import contact_sheet
-    from nnunet_taichi.demo_report import format_table, new_cases_block, read_scores, training_cases_block
+    from nnunet_taichi.demo_report import (
+        Result,
+        format_table,
+        mining_line,
+        new_cases_block,
+        read_scores,
+        training_cases_block,
+    )
 
     dataset = _raw(out, DATASET_ID, DATASET_NAME).name
     models = out / "nnUNet_results" / dataset
-    predictions = {trainer: out / "predictions" / _recipe(trainer) for trainer in TRAINERS}
-    scores = {
-        _recipe(trainer): {
-            "validation": read_scores(models / f"{_recipe(trainer)}__nnUNetPlans__2d/fold_0/validation/summary.json"),
-            "new": read_scores(folder / "summary.json"),
-        }
+    predictions = {trainer: out / "predictions" / _recipe(trainer) for trainer in PLANS}
+    results = {
+        _recipe(trainer): Result(
+            plans=PLANS[trainer],
+            cost=costs[trainer],
+            scores={
+                "validation": read_scores(models / _model(trainer) / "fold_0" / "validation" / "summary.json"),
+                "new": read_scores(folder / "summary.json"),
+            },
+        )
         for trainer, folder in predictions.items()
     }
+    maps = next(models.glob("nnUNetTrainerUNetPlusPlusMiner*/fold_0/difficulty"))
     blocks = [
         new_cases_block(_raw(out, NEW_ID, NEW_NAME), predictions),
-        training_cases_block(out / "nnUNet_preprocessed" / dataset / "nnUNetPlans_2d", _find_maps(models)),
+        training_cases_block(out / "nnUNet_preprocessed" / dataset / "nnUNetPlans_2d", _choose_maps(maps)),
     ]
     title = f"nnunet_taichi demo: phantoms, {EPOCHS} epochs of {ITERATIONS} iterations"
     contact_sheet(blocks, title).savefig(out / "contact_sheet.png", dpi=110)
-    print(f"\n{format_table(scores)}\n\n{NOTES}\n")
+    print(f"\n{format_table(results)}\n\n{mining_line(maps)}\n{NOTES}\n")
     print(f"comparison:    {out / 'comparison' / 'report.html'}\ncontact sheet: {out / 'contact_sheet.png'}")
     print(f"models:        {models}\npredictions:   {out / 'predictions'}")
 
@@ -139,8 +157,12 @@ def _raw(out: Path, dataset_id: int, name: str) -> Path:
     return out / "nnUNet_raw" / f"Dataset{dataset_id:03d}_{name}"
 
 
-def _find_maps(models: Path) -> list[Path]:
-    """Find easy/hard maps of some training cases with a lesion, benign and malignant."""
-    maps = sorted(models.glob("nnUNetTrainerUNetPlusPlus*/fold_0/difficulty/*.b2nd"))
-    maps = [path for path in maps if not path.name.startswith("normal")]
+def _model(trainer: str) -> str:
+    """Give the name of a trained model, as nnU-Net does."""
+    return f"{_recipe(trainer)}__{PLANS[trainer]}__2d"
+
+
+def _choose_maps(folder: Path) -> list[Path]:
+    """Choose easy/hard maps of some training cases with a lesion, benign and malignant."""
+    maps = [path for path in sorted(folder.glob("*.b2nd")) if not path.name.startswith("normal")]
     return maps[:: max(1, len(maps) // MAP_COLUMNS)][:MAP_COLUMNS]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nnunet_taichi.contact_sheet import Block, Panel
+from nnunet_taichi.host_commands import Cost
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,47 @@ def read_scores(summary: Path) -> Scores:
     )
 
 
-def format_table(scores: Mapping[str, Mapping[str, Scores]]) -> str:
+@dataclass(frozen=True)
+class Result:
+    """What a training gave and took.
+
+    Attributes:
+        plans: Name of its plans.
+        scores: Scores by set of cases; the same sets for all trainings.
+        cost: What its command took.
+    """
+
+    plans: str
+    scores: Mapping[str, Scores]
+    cost: Cost
+
+
+def format_table(results: Mapping[str, Result]) -> str:
     """Write a Markdown table.
 
     Args:
-        scores: trainer -> set of cases -> scores; the same sets for all trainers.
+        results: Results by trainer.
     """
-    sets = next(iter(scores.values()))
-    rows = [["trainer", *(f"{name}: {what}" for name in sets for what in ("Dice", "false alarms"))]]
-    for trainer, by_set in scores.items():
-        rows.append([trainer, *(cell for each in by_set.values() for cell in _cells(each))])
+    sets = next(iter(results.values())).scores
+    columns = [f"{name}: {what}" for name in sets for what in ("Dice", "false alarms")]
+    rows = [["trainer", "plans", *columns, "training", "CPU"]]
+    for trainer, result in results.items():
+        cells = [cell for each in result.scores.values() for cell in _cells(each)]
+        rows.append([trainer, result.plans, *cells, *map(_seconds, (result.cost.seconds, result.cost.cpu_seconds))])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     lines.insert(1, " | ".join("-" * width for width in widths))
     return "\n".join(f"| {line} |" for line in lines)
+
+
+def mining_line(maps: Path) -> str:
+    """Say what making the easy/hard maps in a folder took."""
+    seconds = json.loads((maps / "difficulty.json").read_text())["seconds"]
+    return f"TaiChi's training includes U-Net++ and its easy/hard maps: {_seconds(seconds)}."
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.0f} s"
 
 
 def _cells(scores: Scores) -> tuple[str, str]:

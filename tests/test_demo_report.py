@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnunet_taichi.demo_report import Scores, format_table, new_cases_block, read_scores, training_cases_block
+from nnunet_taichi.demo_report import (
+    Result,
+    Scores,
+    format_table,
+    mining_line,
+    new_cases_block,
+    read_scores,
+    training_cases_block,
+)
+from nnunet_taichi.host_commands import Cost
 
 
 def case(name, dice, n_ref, n_pred):
@@ -27,14 +36,24 @@ def test_normal_cases_are_told_apart(summary):
 def test_table_gives_mean_dice_and_false_alarms(summary):
     scores = read_scores(summary)
     best = Scores(dice={"a": 1.0, "b": 0.5, "e": 0.9}, alarms={"c": False})
-    table = format_table({"stock": {"validation": scores, "new": best}, "TaiChi": {"validation": best, "new": scores}})
+    results = {
+        "stock": Result("Plans", {"validation": scores, "new": best}, Cost(61.2, 100.4)),
+        "TaiChi": Result("SlimPlans", {"validation": best, "new": scores}, Cost(70.6, None)),
+    }
+    table = format_table(results)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    assert rows[0] == ["trainer", "validation: Dice", "validation: false alarms", "new: Dice", "new: false alarms"]
+    sets = ["validation: Dice", "validation: false alarms", "new: Dice", "new: false alarms"]
+    assert rows[0] == ["trainer", "plans", *sets, "training", "CPU"]
     assert rows[2:] == [
-        ["stock", "0.450 (n=2)", "1 of 2", "0.800 (n=3)", "0 of 1"],
-        ["TaiChi", "0.800 (n=3)", "0 of 1", "0.450 (n=2)", "1 of 2"],
+        ["stock", "Plans", "0.450 (n=2)", "1 of 2", "0.800 (n=3)", "0 of 1", "61 s", "100 s"],
+        ["TaiChi", "SlimPlans", "0.800 (n=3)", "0 of 1", "0.450 (n=2)", "1 of 2", "71 s", "-"],
     ]
     assert len({len(line) for line in table.splitlines()}) == 1
+
+
+def test_the_price_of_mining_is_read_from_its_record(tmp_path):
+    (tmp_path / "difficulty.json").write_text(json.dumps({"seconds": 7.4}))
+    assert mining_line(tmp_path).endswith(": 7 s.")
 
 
 def test_new_cases_show_truth_and_each_trainers_prediction(summary, tmp_path):

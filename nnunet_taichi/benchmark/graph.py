@@ -42,13 +42,12 @@ class _Trainings:
 
     def __init__(self, benchmark: Benchmark) -> None:
         self.benchmark = benchmark
-        self.miners = {trainer: miner_name(find_trainer(trainer)) for trainer, _ in benchmark.models}
         self.trained: dict[tuple[Fold, str], Train] = {}
         self.mined: dict[tuple[Fold, str], Mine] = {}
 
     def make(self, fold: Fold, trainer: str, preprocess: Preprocess) -> Train:
         if (fold, trainer) not in self.trained:
-            miner = self.miners[trainer]
+            miner = miner_name(find_trainer(trainer), fold.folder(trainer))
             mine = self._mine(fold, miner, trainer, preprocess) if miner else None
             training = self.trained[fold, trainer] = Train(self.benchmark, fold, trainer, preprocess, mine)
             if mine:

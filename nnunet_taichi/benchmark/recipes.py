@@ -3,13 +3,15 @@
 import contextlib
 import io
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunet_taichi.config import PAPER
 from nnunet_taichi.discovery import EXT_VARIABLE
-from nnunet_taichi.trainers.mining import find_miner
+from nnunet_taichi.trainers.mining import begun_with, find_miner
 from nnunet_taichi.trainers.paper import PaperTraining
 
 HOST_EPOCHS = 1000  # the host sets it in its constructor alone
@@ -32,16 +34,20 @@ def find_trainer(name: str) -> type[nnUNetTrainer]:
         raise ValueError(f"nnU-Net cannot look for {name}: {error}; try nnunet_taichi doctor") from error
 
 
-def miner_name(trainer: type[nnUNetTrainer]) -> str | None:
+def miner_name(trainer: type[nnUNetTrainer], fold_folder: Path | None = None) -> str | None:
     """Name the trainer of the U-Net++ whose maps a trainer needs, if it does.
+
+    Args:
+        trainer: The trainer.
+        fold_folder: Folder of its fold; a training that is continued there goes on with the maps that it began with.
 
     A trainer that sets its epochs in a constructor of its own may have another miner: then the job that is made for
     this one is of no use to it, and it trains its own.
     """
-    config = getattr(trainer, "config", None)
+    config: Any = getattr(trainer, "config", None)
     if not (hasattr(trainer, "mine") and getattr(config, "easy_to_hard", False)):
         return None
     stand_in = object.__new__(trainer)  # its constructor wants plans, and makes folders
     default = PAPER.epochs if issubclass(trainer, PaperTraining) else HOST_EPOCHS
     stand_in.num_epochs = getattr(trainer, "epochs", None) or default
-    return find_miner(stand_in).__name__
+    return find_miner(stand_in, begun_with(config, fold_folder) if fold_folder else config).__name__

@@ -49,9 +49,15 @@ class MapFolder:
             write_whole(source, fingerprint)
         (self.folder / "difficulty.json").unlink(missing_ok=True)
 
-    def close(self, checkpoint: str | Path, totals: dict[str, list[int]]) -> None:
-        """Declare the folder complete, with the pixels of each set by head."""
-        record = {"checkpoint": digest(checkpoint), "data": self.data, "pixels": totals}
+    def close(self, checkpoint: str | Path, totals: dict[str, list[int]], seconds: float | None = None) -> None:
+        """Declare the folder complete.
+
+        Args:
+            checkpoint: The model that made the maps.
+            totals: Pixels of each set by head.
+            seconds: What the mining took, training included, as far as it was done in one go.
+        """
+        record = {"checkpoint": digest(checkpoint), "data": self.data, "pixels": totals, "seconds": seconds}
         write_whole(self.folder / "difficulty.json", json.dumps(record))
 
     def has(self, case: str) -> bool:

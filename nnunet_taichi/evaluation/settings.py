@@ -10,6 +10,7 @@ from nnunet_taichi.evaluation.predictions import Run, some
 
 MATTERING = ("patch_size", "batch_size", "spacing", "normalization_schemes", "batch_dice", "architecture")
 LENGTHS = ("num_epochs", "num_iterations_per_epoch")
+SLIM = "nnUNetPlannerTaichiSlim"  # as names of planners begin whose plans let two paths cost what one does
 SHOWN = 5  # differences that a message lists
 
 Settings = Mapping[str, Any]
@@ -37,7 +38,13 @@ def other_labels(runs: Sequence[Run]) -> Iterator[str]:
 def other_plans(runs: Sequence[Run]) -> Iterator[str]:
     """Find runs that differ in more than their trainer."""
     if different := differences({run.name: _settings(run) for run in runs}):
-        yield f"the runs differ in more than their trainer: {some(different, SHOWN)}"
+        slim = [run.name for run in runs if _planner(run).startswith(SLIM)]
+        why = (
+            f". The widths of {some(slim)} are Slim: two paths cost there what one U-Net costs in stock plans"
+            if slim
+            else ""
+        )
+        yield f"the runs differ in more than their trainer: {some(different, SHOWN)}{why}"
 
 
 def other_data(runs: Sequence[Run]) -> Iterator[str]:
@@ -46,6 +53,12 @@ def other_data(runs: Sequence[Run]) -> Iterator[str]:
     known = [fingerprint for fingerprint in prints.values() if fingerprint]
     if other := [name for name, fingerprint in prints.items() if fingerprint and fingerprint != known[0]]:
         yield f"the data set was another one when {some(other)} was trained: dataset_fingerprint.json differs"
+
+
+def _planner(run: Run) -> str:
+    """Name the planner of a run's plans."""
+    plans = read_json(run.folder / "plans.json")
+    return str(plans.get("experiment_planner_used", "")) if isinstance(plans, dict) else ""
 
 
 def _settings(run: Run) -> Settings:

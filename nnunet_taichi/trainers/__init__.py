@@ -17,7 +17,12 @@ from nnunet_taichi.trainers.paper import make_paper_trainer
 from nnunet_taichi.trainers.recipe import make_trainer, split_name
 from nnunet_taichi.trainers.rf_net import nnUNetTrainerRFNet
 from nnunet_taichi.trainers.taichi import nnUNetTrainerTaichi
-from nnunet_taichi.trainers.unet_plus_plus import nnUNetTrainerUNetPlusPlus
+from nnunet_taichi.trainers.unet_plus_plus import (
+    WIDTH,
+    make_miner,
+    nnUNetTrainerUNetPlusPlus,
+    nnUNetTrainerUNetPlusPlusMiner,
+)
 from nnunet_taichi.trainers.variants import (
     nnUNetTrainerTaichi_ConsML,
     nnUNetTrainerTaichi_ConvHead,
@@ -51,6 +56,7 @@ __all__ = [
     "nnUNetTrainerTaichi_SwappedHead",
     "nnUNetTrainerUNet",
     "nnUNetTrainerUNetPlusPlus",
+    "nnUNetTrainerUNetPlusPlusMiner",
 ]
 
 _BASES: dict[str, Any] = {name: globals()[name] for name in ("nnUNetTrainer", *__all__)}
@@ -59,8 +65,18 @@ _BASES: dict[str, Any] = {name: globals()[name] for name in ("nnUNetTrainer", *_
 def __getattr__(name: str) -> type[nnUNetTrainer]:
     """Make trainers with the paper's protocol, lengths or a seed in their name on demand (PEP 562)."""
     recipe, numbers = split_name(name)
-    base = recipe.removesuffix(PAPER)
-    if name in _BASES or base not in _BASES or numbers.get("seed", 0) >= 2**32:  # numpy's largest seed
+    trainer = _find_base(recipe.removesuffix(PAPER))
+    if name in _BASES or trainer is None or numbers.get("seed", 0) >= 2**32:  # numpy's largest seed
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    trainer: Any = _BASES[base] if base == recipe else make_paper_trainer(_BASES[base])
+    if recipe.endswith(PAPER):
+        trainer = make_paper_trainer(trainer)
     return make_trainer(trainer, **numbers) if numbers else trainer
+
+
+def _find_base(name: str) -> Any:
+    """Return the trainer of this name without endings, if there is one; miners of any width are made on demand."""
+    base, _, percent = name.partition(WIDTH)
+    if base == nnUNetTrainerUNetPlusPlusMiner.__name__ and percent in map(str, range(1, 101)):
+        miner = make_miner(int(percent))
+        return miner if miner.__name__ == name else None
+    return _BASES.get(name)

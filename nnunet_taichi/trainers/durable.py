@@ -14,6 +14,8 @@ from nnunet_taichi.curve_table import COLUMNS, CURVES
 from nnunet_taichi.trainers.curves import Epoch, read_log, take_gpu_peak, write_curves
 from nnunet_taichi.trainers.loading_watch import LoadingWatch
 
+CONFIGURATION = "taichi_config.json"  # beside the checkpoints
+
 
 class DurableTrainer(nnUNetTrainer):
     """The stock trainer with whole checkpoints, written often enough, and the method's constants and curves on record.
@@ -36,7 +38,7 @@ class DurableTrainer(nnUNetTrainer):
         self.prepare()
         super().on_train_start()
         if self.local_rank == 0:
-            save_json(configuration, join(self.output_folder, "taichi_config.json"), sort_keys=False)
+            save_json(configuration, join(self.output_folder, CONFIGURATION), sort_keys=False)
         self._write_curves()  # anew, or as far as the checkpoint goes
         take_gpu_peak(self.device)  # what was done before, as mining, is no epoch's
 

@@ -2,6 +2,9 @@
 
 import os
 from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,13 +16,17 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.helpers import empty_cache
 from tqdm import tqdm
 
+from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.difficulty.coding import shares
 from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
 from nnunet_taichi.difficulty.storage import MapFolder, digest
+from nnunet_taichi.trainers.durable import CONFIGURATION
 from nnunet_taichi.trainers.paper import PaperTraining, make_paper_trainer
 from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.recipe import make_trainer
-from nnunet_taichi.trainers.unet_plus_plus import TRAINING_CASES, nnUNetTrainerUNetPlusPlus
+from nnunet_taichi.trainers.unet_plus_plus import TRAINING_CASES, make_miner, nnUNetTrainerUNetPlusPlus
+
+CHECKPOINTS = ("final", "latest", "best")  # from any of which nnU-Net continues
 
 
 class Mining:
@@ -30,7 +37,11 @@ class Mining:
     """
 
     def __init__(self, trainer: nnUNetTrainer) -> None:
-        self.trainer, self.miner_class = trainer, find_miner(trainer)
+        self.trainer, config = trainer, trainer.config
+        if trainer.logger.resume:  # --c
+            config = begun_with(config, trainer.output_folder)
+        self.miner_class = find_miner(trainer, config)
+        self.totals: dict[str, list[int]] = {}  # pixels of each set by head
         plans_and_configuration = os.path.basename(trainer.output_folder_base).removeprefix(type(trainer).__name__)
         model = self.miner_class.__name__ + plans_and_configuration
         self.fold_folder = join(os.path.dirname(trainer.output_folder_base), model, f"fold_{trainer.fold}")
@@ -49,8 +60,10 @@ class Mining:
             self._check_split()
             if not from_rank_0(self.maps.is_complete(self.cases, self.checkpoint)):
                 self._announce()
+                start = perf_counter()
                 miner = self._trained_miner()
                 self._write_maps(miner)
+                self._close(perf_counter() - start)
                 del miner
                 empty_cache(self.trainer.device)
         return str(self.maps.folder)
@@ -69,7 +82,7 @@ class Mining:
             )
 
     def _started(self) -> bool:
-        return any(isfile(join(self.fold_folder, f"checkpoint_{name}.pth")) for name in ("final", "latest", "best"))
+        return any(isfile(join(self.fold_folder, f"checkpoint_{name}.pth")) for name in CHECKPOINTS)
 
     def _announce(self) -> None:
         """Say what this will cost, in epochs, files and disk."""
@@ -110,17 +123,21 @@ class Mining:
         if is_rank_0():
             self.maps.open(self.checkpoint)
             predictor = LevelPredictor(miner)
-        totals: dict[str, list[int]] = {}
         for case in tqdm(self.cases, desc="easy/hard maps", disable=not is_rank_0()):
             if is_rank_0():
                 if not self.maps.has(case):
                     self.maps.save(case, self._mine(predictor, case))
                 for name, pixels in self._count(case).items():
-                    totals[name] = [a + b for a, b in zip(totals.get(name, [0] * len(pixels)), pixels, strict=True)]
+                    known = self.totals.get(name, [0] * len(pixels))
+                    self.totals[name] = [a + b for a, b in zip(known, pixels, strict=True)]
             from_rank_0(None)
+
+    def _close(self, seconds: float) -> None:
+        """Declare the maps complete, and say how they came out; no rank goes on before."""
         if is_rank_0():
-            self._report(totals)
-            self.maps.close(self.checkpoint, totals)
+            self._report(self.totals)
+            self.trainer.print_to_log_file(f"Easy-to-hard: the maps are ready after {seconds:.0f} s.")
+            self.maps.close(self.checkpoint, self.totals, round(seconds, 1))
         from_rank_0(None)
 
     def _mine(self, predictor: LevelPredictor, case: str) -> np.ndarray:
@@ -143,13 +160,32 @@ class Mining:
                     log(f"WARNING: the {name} set of head {head} is nearly empty ({share:.2%}): its stage adds little.")
 
 
-def find_miner(trainer: nnUNetTrainer) -> type[nnUNetTrainer]:
-    """Return the U-Net++ trainer for a TaiChi trainer: a fraction of its epochs, else what its name says."""
-    numbers = {"epochs": max(1, round(trainer.config.miner_fraction * trainer.num_epochs))}
+def find_miner(trainer: nnUNetTrainer, config: TaiChiConfig | None = None) -> type[nnUNetTrainer]:
+    """Return the U-Net++ trainer for a TaiChi trainer: a fraction of its epochs, else what its name says.
+
+    Args:
+        trainer: The TaiChi trainer.
+        config: What says its width and its epochs; by default the trainer's own configuration.
+    """
+    config = config or trainer.config
+    numbers = {"epochs": max(1, round(config.miner_fraction * trainer.num_epochs))}
     for name in ("iterations", "seed"):
         if getattr(trainer, name, None) is not None:
             numbers[name] = getattr(trainer, name)
-    miner: Any = nnUNetTrainerUNetPlusPlus
+    miner: Any = nnUNetTrainerUNetPlusPlus if config.miner_width == 1 else make_miner(round(100 * config.miner_width))
     if isinstance(trainer, PaperTraining):
         miner = make_paper_trainer(miner)
     return make_trainer(miner, **numbers)
+
+
+def begun_with(config: TaiChiConfig, fold_folder: str | Path) -> TaiChiConfig:
+    """Return the configuration with the miner of the training that can be continued in a folder, if there is one.
+
+    It goes on with the maps that it began with. Trainings older than `miner_width` began with the full U-Net++.
+    """
+    folder = Path(fold_folder)
+    record = folder / CONFIGURATION
+    if not record.is_file() or not any((folder / f"checkpoint_{name}.pth").is_file() for name in CHECKPOINTS):
+        return config
+    recorded = {"miner_width": 1.0, **load_json(str(record))}
+    return replace(config, **{name: recorded[name] for name in ("miner_width", "miner_fraction")})

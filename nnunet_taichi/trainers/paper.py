@@ -19,6 +19,12 @@ from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.paper_augmentation import paper_transforms
 
 SUFFIX = "_Paper"
+_AS_PUBLISHED: dict[str, Any] = {  # by the paper, and the miner at half its epochs, which the paper does not give
+    "deep_supervision": False,
+    "difficulty_terms": "literal",
+    "miner_width": 1.0,
+    "miner_fraction": 0.5,
+}
 
 
 class PaperTraining(nnUNetTrainer):
@@ -91,5 +97,5 @@ def make_paper_trainer(base: type[nnUNetTrainer]) -> type[Any]:
     """Make (once) the subclass of `base` that trains by the paper's protocol."""
     members: dict[str, Any] = {"__module__": __package__, "__doc__": f"{base.__name__} by the protocol of section V-B."}
     if issubclass(base, DurableTrainer):
-        members["config"] = replace(base.config, deep_supervision=False, difficulty_terms="literal")
+        members["config"] = replace(base.config, **_AS_PUBLISHED)
     return type(base.__name__ + SUFFIX, (PaperTraining, base), members)

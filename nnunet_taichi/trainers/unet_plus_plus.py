@@ -1,9 +1,15 @@
-"""The trainer of U-Net++: a network to compare with, and the miner of easy and hard regions."""
+"""The trainers of U-Net++: the full network to compare with, and the narrow one that mines easy and hard regions."""
 
 import json
+from copy import deepcopy
+from functools import cache
+from typing import Any
 
+import torch
 from batchgenerators.utilities.file_and_folder_operations import join
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
 from nnunet_taichi.architectures.unet_plus_plus import MAX_DEPTH
@@ -11,6 +17,8 @@ from nnunet_taichi.files import write_whole
 from nnunet_taichi.trainers.comparison import ARCHITECTURES, ComparisonTrainer
 
 TRAINING_CASES = "training_cases.json"  # beside the checkpoints
+WIDTH = "_Width"  # before the percents in a miner's name
+LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-4  # of the miner
 
 
 class nnUNetTrainerUNetPlusPlus(ComparisonTrainer):
@@ -36,3 +44,66 @@ class nnUNetTrainerUNetPlusPlus(ComparisonTrainer):
         loss = super()._build_loss()
         depths = len(self._get_deep_supervision_scales())
         return DeepSupervisionWrapper(loss.loss, [1 / depths] * depths)
+
+
+class nnUNetTrainerUNetPlusPlusMiner(nnUNetTrainerUNetPlusPlus):
+    """U-Net++ of a part of the plan's widths, trained by AdamW, which gets further in few epochs than nnU-Net's SGD.
+
+    nnU-Net builds networks from the class alone, so that another width than the default stands in the class's name, as
+    in `nnUNetTrainerUNetPlusPlusMiner_Width50`, in percent.
+
+    Attributes:
+        width: Part of the plan's widths, in (0, 1].
+    """
+
+    width = nnUNetTrainerUNetPlusPlus.config.miner_width
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """Build U-Net++ of the narrower widths."""
+        configuration = deepcopy(configuration_manager.configuration)
+        kwargs = configuration["architecture"]["arch_kwargs"]
+        kwargs["features_per_stage"] = [narrow(width, cls.width) for width in kwargs["features_per_stage"]]
+        return super().build_network_architecture(
+            plans_manager,
+            ConfigurationManager(configuration),
+            num_input_channels,
+            num_output_channels,
+            enable_deep_supervision,
+        )
+
+    def recorded_configuration(self) -> dict[str, Any]:
+        """Add the width."""
+        return super().recorded_configuration() | {"miner_width": self.width}
+
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, Any]:
+        """Return AdamW and nnU-Net's schedule."""
+        self.initial_lr = LEARNING_RATE
+        optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=WEIGHT_DECAY)
+        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
+
+
+@cache
+def make_miner(percent: int) -> type[Any]:
+    """Make (once) the miner of another width than the default one, in percent of the plan's."""
+    width, base = percent / 100, nnUNetTrainerUNetPlusPlusMiner
+    if width == base.width:
+        return base
+    members = {"width": width, "__module__": __package__, "__doc__": f"{base.__name__} of {percent}% of the widths."}
+    return type(f"{base.__name__}{WIDTH}{percent}", (base,), members)
+
+
+def narrow(width: int, part: float) -> int:
+    """Return a part of a width, a multiple of 8, for which processors are fast, but never more than the width.
+
+    >>> [narrow(width, 0.25) for width in (32, 64, 320, 4)]
+    [8, 16, 80, 4]
+    """
+    return min(width, max(1, round(part * width / 8)) * 8)

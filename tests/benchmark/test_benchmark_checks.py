@@ -120,7 +120,7 @@ def test_each_planning_command_makes_the_plans_that_it_is_said_to() -> None:
     host = {f"nnUNetPlannerResEnc{size}" for size in ("M", "L", "XL")}
     planners = {name: getattr(residual_encoder_unet_planners, name) for name in host} | plan.PLANNERS
     named = {name: command for name, command in PLANNING.items() if "-pl" in command}
-    assert len(named) == 6
+    assert len(named) == 10
     for name, (*command, planner) in named.items():
         assert default_name(planners[planner]) == name
         whose = ["nnUNetv2_plan_and_preprocess"] if planner in host else ["nnunet_taichi", "plan_and_preprocess"]
@@ -135,9 +135,9 @@ def test_each_planning_command_makes_the_plans_that_it_is_said_to() -> None:
         ("nnUNetTrainer", None),
         ("nnUNetTrainerUNetPlusPlus_50epochs", None),
         ("nnUNetTrainerTaichi_Model7", None),
-        ("nnUNetTrainerTaichi", "nnUNetTrainerUNetPlusPlus_500epochs"),
-        ("nnUNetTrainerTaichi_ConsML_100epochs_seed2", "nnUNetTrainerUNetPlusPlus_50epochs_seed2"),
-        ("nnUNetTrainerTaichi_1epochs_7iterations_seed0", "nnUNetTrainerUNetPlusPlus_1epochs_7iterations_seed0"),
+        ("nnUNetTrainerTaichi", "nnUNetTrainerUNetPlusPlusMiner_250epochs"),
+        ("nnUNetTrainerTaichi_ConsML_100epochs_seed2", "nnUNetTrainerUNetPlusPlusMiner_25epochs_seed2"),
+        ("nnUNetTrainerTaichi_1epochs_7iterations_seed0", "nnUNetTrainerUNetPlusPlusMiner_1epochs_7iterations_seed0"),
         ("nnUNetTrainerTaichi_Paper", "nnUNetTrainerUNetPlusPlus_Paper_20epochs"),
         ("nnUNetTrainerTaichi_Paper_5epochs", "nnUNetTrainerUNetPlusPlus_Paper_2epochs"),
     ],

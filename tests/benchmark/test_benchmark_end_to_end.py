@@ -15,7 +15,7 @@ from nnunet_taichi.host_commands import CommandRunner, isolated_environment
 from nnunet_taichi.phantoms import write_phantoms
 
 STOCK, TAICHI = "nnUNetTrainer_1epochs_2iterations", "nnUNetTrainerTaichi_2epochs_2iterations"
-MINER = "nnUNetTrainerUNetPlusPlus_1epochs_2iterations"
+MINER = "nnUNetTrainerUNetPlusPlusMiner_1epochs_2iterations"
 PLAN = f"""
 datasets: [900]
 trainers: [{STOCK}, {TAICHI}]

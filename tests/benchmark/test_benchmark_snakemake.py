@@ -18,7 +18,7 @@ from nnunet_taichi.benchmark.snakemake import Workflow, set_markers
 from nnunet_taichi.cli import main
 
 STOCK, TAICHI = "nnUNetTrainer_1epochs", "nnUNetTrainerTaichi_2epochs"
-MINER = "nnUNetTrainerUNetPlusPlus_1epochs"
+MINER = "nnUNetTrainerUNetPlusPlusMiner_1epochs"
 PLAN = f"datasets: 900\ntrainers: [{STOCK}, {TAICHI}]\nfolds: 0\n"
 NAMES = {
     f"preprocess_{DATASET}_nnUNetPlans",

@@ -13,7 +13,7 @@ from nnunet_taichi.cli import main
 
 JobsOf = Callable[[str], list[Job]]
 STOCK, TAICHI, MODEL7 = "nnUNetTrainer_2epochs", "nnUNetTrainerTaichi_2epochs", "nnUNetTrainerTaichi_Model7_2epochs"
-CONSML, MINER = "nnUNetTrainerTaichi_ConsML_2epochs", "nnUNetTrainerUNetPlusPlus_1epochs"
+CONSML, MINER = "nnUNetTrainerTaichi_ConsML_2epochs", "nnUNetTrainerUNetPlusPlusMiner_1epochs"
 PLAN = f"datasets: 900\ntrainers: [{STOCK}, {TAICHI}]\nfolds: [0, 1]\ndevice: cpu\n"
 TRAIN = f"nnUNetv2_train 900 2d 0 -tr {STOCK} -p nnUNetPlans -device cpu"
 

@@ -380,6 +380,15 @@ def test_runs_of_different_plans(tree):
     assert f"batch_size 2 ({STOCK}__nnUNetPlans__2d), 12 (nnUNetTrainerTaichi__" in text
 
 
+def test_slim_plans_are_said_to_cost_as_much(tree):
+    tree.add_run("nnUNetTrainerTaichi", plans="Mine", architecture={"arch_kwargs": {"features_per_stage": [24, 48]}})
+    file = tree.model("nnUNetTrainerTaichi", "Mine") / "plans.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"experiment_planner_used": "nnUNetPlannerTaichiSlim"}))
+    runs = find(tree, trainers=[STOCK, "nnUNetTrainerTaichi"], plans=["nnUNetPlans", "Mine"])
+    text = only(check_runs(runs), "differ in more than their trainer")
+    assert "The widths of nnUNetTrainerTaichi__Mine__2d are Slim: two paths cost there what one U-Net costs" in text
+
+
 def test_plans_json_tells_where_folds_do_not(tree):
     tree.add_run(OURS, batch_size=12)
     for path in tree.results.glob("*/fold_*/debug.json"):

@@ -62,8 +62,8 @@ def dataset(request: pytest.FixtureRequest, host_folders: Path, preprocessed: di
 def start_trainer(dataset: Path) -> MakeTrainer:
     """Construct trainers for the data set, as often as a test needs new processes' worth of them."""
 
-    def start(trainer: type[nnUNetTrainer], fold: int | str = 0) -> nnUNetTrainer:
-        plans = json.loads((dataset / "nnUNetPlans.json").read_text())
+    def start(trainer: type[nnUNetTrainer], fold: int | str = 0, goes_on: bool = False) -> nnUNetTrainer:
+        plans = json.loads((dataset / "nnUNetPlans.json").read_text()) | {"continue_training": goes_on}
         dataset_json = json.loads((dataset / "dataset.json").read_text())
         return trainer(plans, "2d", fold, dataset_json, torch.device("cpu"))
 

@@ -62,7 +62,7 @@ def compute_expected(dataset: Path, trainer: nnUNetTrainer, checkpoint: Path, ca
         The code of each pixel (Y, X), and where both outputs are clear of a tie, which rounding could break.
     """
     labels = trainer.label_manager
-    network = trainers.nnUNetTrainerUNetPlusPlus.build_network_architecture(
+    network = trainers.nnUNetTrainerUNetPlusPlusMiner.build_network_architecture(
         trainer.plans_manager, trainer.configuration_manager, 1, labels.num_segmentation_heads, True
     )
     network.load_state_dict(torch.load(checkpoint, weights_only=False)["network_weights"])

@@ -33,7 +33,7 @@ from nnunet_taichi.phantoms import write_phantoms
 pytestmark = pytest.mark.slow
 
 TAICHI = "nnUNetTrainerTaichi_6epochs_5iterations"
-MINER = f"nnUNetTrainerUNetPlusPlus_{miner_epochs(6)}epochs_5iterations"
+MINER = f"nnUNetTrainerUNetPlusPlusMiner_{miner_epochs(6)}epochs_5iterations"
 BUSI = "Dataset001_BUSI"
 
 

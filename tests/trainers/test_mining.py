@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import blosc2
@@ -34,7 +35,7 @@ StartTrainer = Callable[..., nnUNetTrainer]
 
 TRAINING, VALIDATION = SPLITS[0]["train"], SPLITS[0]["val"]
 TAICHI = trainers.nnUNetTrainerTaichi_2epochs_2iterations_seed0
-LONG = trainers.nnUNetTrainerTaichi_6epochs_1iterations_seed0  # its U-Net++ trains for several
+LONG = trainers.nnUNetTrainerTaichi_40epochs_1iterations_seed0  # its U-Net++ trains for several
 BOTH_KINDS = pytest.mark.parametrize("dataset", ["labels", "regions"], indirect=True)
 
 
@@ -49,7 +50,7 @@ def test_maps_are_equations_23_and_24_on_the_training_cases_alone(dataset: Path,
         assert codes.dtype == np.int16
         assert codes.shape == (1, 32, 32)
         expected, clear = compute_expected(dataset, trainer, checkpoint_of(folder), case)
-        assert clear.mean() > 0.7
+        assert clear.mean() > 0.6
         np.testing.assert_array_equal(codes[0][clear], expected[clear])
         seen += np.bincount(codes.ravel(), minlength=9)
     assert (seen[1:] > 0).sum() >= 2  # something was found, or the comparison says little
@@ -129,7 +130,7 @@ def test_started_miner_is_resumed(dataset: Path, start_trainer: StartTrainer, mo
     assert not list(Path(os.environ["nnUNet_results"]).rglob("difficulty"))
     epochs = record_epochs(monkeypatch)
     folder = start_trainer(LONG).mine()
-    last = miner_epochs(6)
+    last = miner_epochs(40)
     assert last > 1
     assert epochs == list(range(1, last))
     assert torch.load(checkpoint_of(folder), weights_only=False)["current_epoch"] == last
@@ -259,3 +260,61 @@ def test_nearly_empty_sets_are_warned_about(dataset: Path, start_trainer: StartT
     assert pixels["easy"] == pixels["hard"] == [0, 0]
     assert min(pixels["lesion"]) > 0
     assert "WARNING: the easy set of head 0 is nearly empty" in log_file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("config", "miner"),
+    [
+        ({}, "nnUNetTrainerUNetPlusPlusMiner_3epochs"),
+        ({"miner_width": 0.5}, "nnUNetTrainerUNetPlusPlusMiner_Width50_3epochs"),
+        ({"miner_width": 1.0, "miner_fraction": 0.5}, "nnUNetTrainerUNetPlusPlus_6epochs"),
+    ],
+)
+def test_the_configuration_names_the_miner(
+    dataset: Path, start_trainer: StartTrainer, config: dict, miner: str
+) -> None:
+    trainer = start_trainer(trainers.nnUNetTrainerTaichi_12epochs)
+    found = mining.find_miner(trainer, replace(trainer.config, **config))
+    assert found.__name__ == miner
+    assert found is getattr(trainers, miner)
+
+
+class Before(trainers.nnUNetTrainerTaichi_3epochs_1iterations_seed0):
+    """The trainer as it was when the full U-Net++ mined."""
+
+    config = replace(trainers.nnUNetTrainerTaichi.config, miner_width=1.0, miner_fraction=0.5)
+
+
+def start_before(start_trainer: StartTrainer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Begin a training as it was then, interrupt it, and return its folder."""
+    Before.__name__ = trainers.nnUNetTrainerTaichi_3epochs_1iterations_seed0.__name__
+    trainer = start_trainer(Before)
+    trainer.mine()
+    with monkeypatch.context() as patch:
+        record_epochs(patch, stop_before=1)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run_training()
+    folder = Path(trainer.output_folder)
+    record = json.loads((folder / "taichi_config.json").read_text())
+    del record["miner_width"]  # which had no name
+    (folder / "taichi_config.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_training_goes_on_with_the_miner_that_it_began_with(
+    dataset: Path, start_trainer: StartTrainer, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    folder = start_before(start_trainer, monkeypatch)
+    old = folder.parents[1] / "nnUNetTrainerUNetPlusPlus_2epochs_1iterations_seed0__nnUNetPlans__2d" / "fold_0"
+    before = times(old / "difficulty")
+    assert len(before) == len(TRAINING)
+    trainer = start_trainer(trainers.nnUNetTrainerTaichi_3epochs_1iterations_seed0, goes_on=goes_on)
+    if goes_on:
+        trainer.load_checkpoint(str(folder / "checkpoint_latest.pth"))
+    trainer.run_training()
+    assert (trainer.difficulty_folder == str(old / "difficulty")) == goes_on
+    assert times(old / "difficulty") == before
+    names = {path.name.split("__")[0] for path in folder.parents[1].iterdir()}
+    new = "nnUNetTrainerUNetPlusPlusMiner_1epochs_1iterations_seed0"
+    assert (new in names) == (not goes_on)
