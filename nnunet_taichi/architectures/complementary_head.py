@@ -10,6 +10,8 @@ from torch.utils.checkpoint import checkpoint
 
 from nnunet_taichi.architectures.piecewise_linear import PiecewiseLinear
 
+AT_ONCE = 2**18  # pixels whose hidden maps exist at one time: 64 channels of them are 64 MiB in float32
+
 
 class ComplementaryHead(nn.Module):
     """Two MLPs that refine each path from the complement of the other, one after the other.
@@ -98,7 +100,9 @@ class ComplementaryHead(nn.Module):
             return PiecewiseLinear.apply(message.to(up.weight.dtype), *weights)
         if not torch.is_grad_enabled():
             return block(message)
-        return checkpoint(block, message, use_reentrant=False, preserve_rng_state=False)
+        rows = AT_ONCE // (len(message) * message[0, 0, 0].numel()) if self.pointwise else message.shape[2]
+        parts = message.split(max(1, rows), 2)
+        return torch.cat([checkpoint(block, p, use_reentrant=False, preserve_rng_state=False) for p in parts], 2)
 
 
 def complement(logits: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunet_taichi.evaluation.folds import read_json
+from nnunet_taichi.planning.preprocessed import is_complete
 
 DEFAULT_FOLDS = 5  # that the host makes where no file says otherwise
 
@@ -54,11 +55,7 @@ class Dataset:
         if configuration not in (self.configurations(plans) or ()):
             return False
         manager = PlansManager(str(self.preprocessed / f"{plans}.json"))
-        folder = self.preprocessed / manager.get_configuration(configuration).data_identifier
-        cases = len((read_json(self.preprocessed / "dataset_fingerprint.json") or {}).get("spacings", ()))
-        # the host writes the properties of a case last, and copies the ground truth when all cases are written
-        written = len(list(folder.glob("*.pkl"))), len(list((self.preprocessed / "gt_segmentations").glob("*")))
-        return 0 < cases <= min(written)
+        return is_complete(self.preprocessed, manager.get_configuration(configuration).data_identifier)
 
     def count_folds(self) -> int:
         """Count the folds of the file that nnU-Net follows; beyond them it makes up a random split."""

@@ -1,14 +1,12 @@
 """Which command makes which plans."""
 
+from nnunet_taichi.planning.plan import DEFAULT, PAPER, PLANNERS
+
 _HOST, _OURS = ("nnUNetv2_plan_and_preprocess",), ("nnunet_taichi", "plan_and_preprocess")
+_SHORT = {DEFAULT: (), PAPER: ("--paper",)}
 
 PLANNING = {  # others must exist
     "nnUNetPlans": _HOST,
-    "nnUNetTaichiPlans": _OURS,
-    "nnUNetTaichiPaperPlans": (*_OURS, "--paper"),
     **{f"nnUNetResEncUNet{size}Plans": (*_HOST, "-pl", f"nnUNetPlannerResEnc{size}") for size in ("M", "L", "XL")},
-    **{
-        f"nnUNetTaichiResEncUNet{size}Plans": (*_OURS, "-pl", f"nnUNetPlannerTaichiResEnc{size}")
-        for size in ("M", "L", "XL")
-    },
+    **{planner.default_name: (*_OURS, *_SHORT.get(name, ("-pl", name))) for name, planner in PLANNERS.items()},
 }

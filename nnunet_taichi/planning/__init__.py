@@ -1,1 +1,1 @@
-"""Planners that size patches and batches for two paths, and for the paper's protocol, by the host's planning."""
+"""Planners for two paths, of one U-Net's memory or of its cost, and for the paper's protocol, by nnU-Net's planning."""

@@ -9,6 +9,7 @@ from nnunetv2.preprocessing.normalization.default_normalization_schemes import R
 
 from nnunet_taichi.architectures.unet import PAPER_WIDTHS
 from nnunet_taichi.config import PAPER
+from nnunet_taichi.planning.planners import NamedPlanner
 
 STAGES = len(PAPER_WIDTHS)
 ARCHITECTURE = {
@@ -33,15 +34,17 @@ ARCHITECTURE = {
 }
 
 
-class nnUNetPlannerTaichiPaper(ExperimentPlanner):
+class nnUNetPlannerTaichiPaper(NamedPlanner, ExperimentPlanner):
     """Plans for `<Trainer>_Paper`; memory is no concern of theirs.
 
     Raises:
         ValueError: the images are not 224 x 224, or 3D, or of several spacings, by which the host would resize them.
     """
 
+    default_name = "nnUNetTaichiPaperPlans"
+
     def __init__(self, dataset_name_or_id: str | int, **options: Any) -> None:
-        super().__init__(dataset_name_or_id, **{"plans_name": "nnUNetTaichiPaperPlans", **options})
+        super().__init__(dataset_name_or_id, **options)
         name, size = self.dataset_name, PAPER.image_size
         depth, *largest = np.max(self.dataset_fingerprint["shapes_after_crop"], axis=0).tolist()
         if depth > 1:

@@ -5,6 +5,7 @@ import argparse
 from nnunetv2.experiment_planning import plan_and_preprocess_api as host
 
 from nnunet_taichi.planning import plan
+from nnunet_taichi.planning.preprocessed import find_shared
 
 FULLRES_PROCESSES = 4  # at most, as in the host: 3D resampling takes memory
 
@@ -21,10 +22,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _plan_and_preprocess_all(args: argparse.Namespace) -> None:
-    trainer = "nnUNetTrainerTaichi" + ("_Paper" if args.pl == plan.PAPER else "")
     for dataset_id in args.d:
         name, found = plan.plan(dataset_id, args)
-        limits = [FULLRES_PROCESSES if configuration == "3d_fullres" else args.npfp for configuration in found]
-        host.preprocess_dataset(dataset_id, name, found, [args.np or min(args.npfp, limit) for limit in limits])
-        for configuration in found:
-            print(f"Next: nnUNetv2_train {dataset_id} {configuration} 0 -tr {trainer} -p {name}")
+        shared = {} if args.clean else find_shared(dataset_id, name, found)
+        for configuration, folder in shared.items():
+            print(f"{configuration}: {folder} is complete, and stays as it is (--clean makes it anew)")
+        if missing := [configuration for configuration in found if configuration not in shared]:
+            limits = [FULLRES_PROCESSES if configuration == "3d_fullres" else args.npfp for configuration in missing]
+            host.preprocess_dataset(dataset_id, name, missing, [args.np or min(args.npfp, limit) for limit in limits])
+        plan.say_how_to_train(dataset_id, name, found, args.pl)

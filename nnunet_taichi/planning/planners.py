@@ -18,21 +18,36 @@ PLENTY = 1e30  # voxels of a data set that does not limit the batch
 OVERSHOOT = 1.1  # of the memory, by a batch that is rounded up
 
 
-class TwoPathPlanner(ExperimentPlanner):
-    """Mixin in front of a planner of the host: its plans hold one path's U-Net, sized so that two fit the memory.
-
-    Two paths get what the host's own plans would use. That may be less than the target, for patches shrink in coarse
-    steps: so where stock nnU-Net trains on its plans, TaiChiNet trains on these.
+class NamedPlanner(ExperimentPlanner):
+    """Mixin in front of a planner of nnU-Net: its plans have a name of their own.
 
     Attributes:
         default_name: of the plans.
     """
 
     default_name: str
-    UNet_vram_target_GB: float
 
     def __init__(self, dataset_name_or_id: str | int, **options: Any) -> None:
         super().__init__(dataset_name_or_id, **{"plans_name": self.default_name, **options})
+
+    def generate_data_identifier(self, configuration_name: str) -> str:
+        """Keep data of other spacings apart: residual encoder planners share the data of the host's default plans."""
+        if self.overwrite_target_spacing is not None:
+            return f"{self.plans_identifier}_{configuration_name}"
+        return super().generate_data_identifier(configuration_name)
+
+
+class TwoPathPlanner(NamedPlanner):
+    """Mixin in front of a planner of the host: its plans hold one path's U-Net, sized so that two fit the memory.
+
+    Two paths get what the host's own plans would use. That may be less than the target, for patches shrink in coarse
+    steps: so where stock nnU-Net trains on its plans, TaiChiNet trains on these.
+    """
+
+    UNet_vram_target_GB: float
+
+    def __init__(self, dataset_name_or_id: str | int, **options: Any) -> None:
+        super().__init__(dataset_name_or_id, **options)
         self._two_paths = True
         self._one_path_estimates: dict[str, int] = {}  # the host's cache of them
 
@@ -60,12 +75,6 @@ class TwoPathPlanner(ExperimentPlanner):
             return plan
         finally:
             self.UNet_vram_target_GB, self._two_paths = target, True
-
-    def generate_data_identifier(self, configuration_name: str) -> str:
-        """Keep data of other spacings apart: residual encoder planners share the data of the host's default plans."""
-        if self.overwrite_target_spacing is not None:
-            return f"{self.plans_identifier}_{configuration_name}"
-        return super().generate_data_identifier(configuration_name)
 
     def _used_share(self, plan: dict, estimates: dict[str, int]) -> float:
         """Return how much of the memory target a plan uses, by the estimates that the host made for it."""

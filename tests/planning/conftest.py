@@ -3,17 +3,42 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from PIL import Image
 
 from nnunet_taichi.host_commands import isolated_environment
+from nnunet_taichi.planning.memory import saved_bytes
+from nnunet_taichi.trainers import nnUNetTrainerTaichi
 
 MakeDataset = Callable[..., str]
 LESION = {"background": 0, "lesion": 1}
 DISC_AND_CUP = {"background": 0, "disc": [1, 2], "cup": 2}
+SHAPES: dict[str, dict[str, Any]] = {
+    "BUSI": {"shape": (1, 472, 564), "cases": 582},
+    "small": {"shape": (1, 128, 128)},
+    "REFUGE at 512": {"shape": (1, 512, 512), "cases": 400, "channels": 3, "labels": DISC_AND_CUP},
+    "REFUGE": {"shape": (1, 2056, 2124), "cases": 400, "channels": 3, "labels": DISC_AND_CUP},
+    "3D cube": {"shape": (128, 128, 128), "cases": 100},
+    "3D breast": {"shape": (150, 300, 400), "cases": 100, "spacing": (1.0, 0.5, 0.5)},
+}
+
+
+class FullPrecision(nnUNetTrainerTaichi):
+    config = replace(nnUNetTrainerTaichi.config, cpu_bf16=False)
+
+
+def kept(plans: dict, configuration: str, trainer: type[nnUNetTrainer], channels: int) -> int:
+    """The bytes that one training step keeps for its backward pass, by torch's own accounting."""
+    manager = PlansManager(plans)
+    configured = manager.get_configuration(configuration)
+    network = trainer.build_network_architecture(manager, configured, channels, 2, True).train()
+    return saved_bytes(network, (configured.batch_size, channels, *configured.patch_size))
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """Two paths in the memory that the host's plans use for one."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import DISC_AND_CUP, MakeDataset
+from conftest import SHAPES, FullPrecision, MakeDataset, kept
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
     nnUNetPlannerResEncL,
@@ -16,41 +15,32 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunet_taichi.architectures.taichinet import TaiChiNet
 from nnunet_taichi.planning import planners
-from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.trainers import nnUNetTrainerTaichi
 
-SHAPES: dict[str, dict[str, Any]] = {
-    "BUSI": {"shape": (1, 472, 564), "cases": 582},
-    "REFUGE at 512": {"shape": (1, 512, 512), "cases": 400, "channels": 3, "labels": DISC_AND_CUP},
-    "REFUGE": {"shape": (1, 2056, 2124), "cases": 400, "channels": 3, "labels": DISC_AND_CUP},
-    "3D cube": {"shape": (128, 128, 128), "cases": 100},
-    "3D breast": {"shape": (150, 300, 400), "cases": 100, "spacing": (1.0, 0.5, 0.5)},
-}
 PAIRS = {
     "plain": (ExperimentPlanner, planners.nnUNetPlannerTaichi),
     "M": (nnUNetPlannerResEncM, planners.nnUNetPlannerTaichiResEncM),
 }
 
 
-class FullPrecision(nnUNetTrainerTaichi):
-    config = replace(nnUNetTrainerTaichi.config, cpu_bf16=False)
-
-
-def kept(plans: dict, configuration: str, trainer: type[nnUNetTrainer], channels: int) -> int:
-    """The bytes that one training step keeps for its backward pass, by torch's own accounting."""
-    manager = PlansManager(plans)
-    configured = manager.get_configuration(configuration)
-    network = trainer.build_network_architecture(manager, configured, channels, 2, True).train()
-    return saved_bytes(network, (configured.batch_size, channels, *configured.patch_size))
-
-
-@pytest.mark.parametrize(("kind", "name"), [*(("plain", name) for name in SHAPES), ("M", "BUSI"), ("M", "3D cube")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [*(("plain", name) for name in SHAPES if name != "small"), ("M", "BUSI"), ("M", "3D cube")]
+)
 def test_taichi_on_its_plans_keeps_what_stock_keeps_on_its_own(make_dataset: MakeDataset, kind: str, name: str) -> None:
     dataset, channels = make_dataset(**SHAPES[name]), SHAPES[name].get("channels", 1)
     stock, ours = (planner(dataset).plan_experiment() for planner in PAIRS[kind])
     configuration = "3d_fullres" if "3D" in name else "2d"
     ratio = kept(ours, configuration, FullPrecision, channels) / kept(stock, configuration, nnUNetTrainer, channels)
     assert ratio == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("name", ["small", "BUSI", "REFUGE at 512", "3D cube"])
+def test_on_stock_plans_two_paths_keep_little_more_than_two_unets(make_dataset: MakeDataset, name: str) -> None:
+    channels = SHAPES[name].get("channels", 1)
+    plans = ExperimentPlanner(make_dataset(**SHAPES[name])).plan_experiment()
+    configuration = "3d_fullres" if "3D" in name else "2d"
+    taichi, stock = (kept(plans, configuration, trainer, channels) for trainer in (FullPrecision, nnUNetTrainer))
+    assert 2 < taichi / stock <= 2.1
 
 
 @pytest.mark.parametrize("kind", PAIRS)
@@ -60,7 +50,7 @@ def test_stock_trainers_are_stock_on_these_plans(make_dataset: MakeDataset, kind
     stock, ours = (plans["configurations"]["2d"] for plans in (stock, ours))
     assert ours["patch_size"] == stock["patch_size"]
     assert ours["architecture"] == stock["architecture"]
-    assert 0.35 < ours["batch_size"] / stock["batch_size"] < 0.5
+    assert 0.4 < ours["batch_size"] / stock["batch_size"] <= 0.5
     assert set(ours) == set(stock)
 
 
@@ -72,7 +62,7 @@ def test_a_step_without_attention_and_head_would_be_larger(make_dataset: MakeDat
     both = planner.static_estimate_VRAM_usage(*arguments, architecture["_kw_requires_import"])
     planner._two_paths = False
     one = planner.static_estimate_VRAM_usage(*arguments, architecture["_kw_requires_import"])
-    assert 2.2 * one < both < 2.4 * one
+    assert 2 * one < both < 2.1 * one
 
 
 def test_a_batch_is_not_rounded_far_beyond_the_memory(make_dataset: MakeDataset) -> None:

@@ -1,0 +1,83 @@
+"""`--like PLANS`: existing plans of a data set, with slim widths."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.paths import nnUNet_preprocessed
+
+from nnunet_taichi.architectures import TAICHINET
+from nnunet_taichi.files import write_whole
+from nnunet_taichi.planning.planners import NamedPlanner
+from nnunet_taichi.planning.slim import SlimPlanner, slim_plans
+
+
+def check_arguments(args: argparse.Namespace, planner: type[NamedPlanner]) -> None:
+    """Refuse what `--like` cannot do.
+
+    Raises:
+        ValueError: it would not do what the arguments say.
+    """
+    if not issubclass(planner, SlimPlanner):
+        raise ValueError(f"--like slims plans, and {planner.__name__} does not: add -pl nnUNetPlannerTaichiSlim.")
+    if args.gpu_memory_target or args.overwrite_target_spacing:
+        raise ValueError(
+            f"patch, batch and spacing are those of {args.like}: leave out -gpu_memory_target and "
+            "-overwrite_target_spacing, or --like."
+        )
+    name = args.overwrite_plans_name or planner.default_name
+    if name == args.like:
+        raise ValueError(f"these plans would overwrite {name}, which they are like: choose another name for one.")
+
+
+def plan_like(planner_class: type[NamedPlanner], dataset_id: int, source: str, name: str | None) -> tuple[dict, str]:
+    """Write plans of a data set: existing ones with slim widths.
+
+    Args:
+        planner_class: the planner that was asked for.
+        dataset_id: number of the data set.
+        source: name of the existing plans.
+        name: name of the new ones (default: the planner's).
+
+    Returns:
+        The new plans and their name.
+
+    Raises:
+        ValueError: there are no such plans, or none to slim.
+    """
+    planner = planner_class(dataset_id, **({"plans_name": name} if name else {}))
+    folder = Path(nnUNet_preprocessed, planner.dataset_name)
+    known = _read_plans(folder)
+    if source not in known:
+        there = f"These are there: {', '.join(known)}." if known else "There are none yet: plan without --like."
+        raise ValueError(f"{planner.dataset_name} has no plans {source} that can be read. {there}")
+    plans = known[source]
+    _check_plans(source, plans)
+    plans = slim_plans(plans, planner.dataset_json)
+    plans |= {"plans_name": planner.plans_identifier, "experiment_planner_used": planner_class.__name__}
+    file = folder / f"{planner.plans_identifier}.json"
+    write_whole(file, json.dumps(plans, indent=4) + "\n")
+    print(f"Plans were saved to {file}")
+    return plans, planner.plans_identifier
+
+
+def _check_plans(name: str, plans: dict) -> None:
+    architectures = (configuration.get("architecture", {}) for configuration in plans["configurations"].values())
+    if any(architecture.get("network_class_name") == TAICHINET for architecture in architectures):
+        raise ValueError(f"{name} hold TaiChiNet itself: name plans of the U-Net that it is built around.")
+    if plans.get("experiment_planner_used") in {planner.__name__ for planner in SlimPlanner.__subclasses__()}:
+        raise ValueError(f"{name} are slim already: name the plans that they are like.")
+
+
+def _read_plans(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read all plans of a data set, by their names."""
+    found = {}
+    for file in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict) and isinstance(content.get("configurations"), dict):
+            found[file.stem] = content
+    return found

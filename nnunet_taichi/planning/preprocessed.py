@@ -1,0 +1,48 @@
+"""Which data of a data set are preprocessed, and who else reads them."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from nnunetv2.paths import nnUNet_preprocessed
+from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+
+def is_complete(folder: Path, data_identifier: str) -> bool:
+    """Tell whether all cases are preprocessed; an interruption leaves only some.
+
+    Args:
+        folder: the data set's, of preprocessed data.
+        data_identifier: the folder in it that plans name for a configuration.
+    """
+    cases = 0
+    with suppress(OSError, ValueError, KeyError):  # no fingerprint, or a torn one
+        cases = len(json.loads((folder / "dataset_fingerprint.json").read_text(encoding="utf-8"))["spacings"])
+    # nnU-Net writes the properties of a case last, and copies the ground truth when all cases are written
+    written = len(list((folder / data_identifier).glob("*.pkl"))), len(list((folder / "gt_segmentations").glob("*")))
+    return 0 < cases <= min(written)
+
+
+def find_shared(dataset_id: int, plans: str, configurations: Sequence[str]) -> dict[str, str]:
+    """Find the complete data that these plans share with others, whose trainings may be reading them.
+
+    nnU-Net deletes a folder before it fills it anew.
+
+    Args:
+        dataset_id: number of the data set.
+        plans: name of the plans.
+        configurations: names of those that matter.
+
+    Returns:
+        Names of folders by configurations. Folders that are called after the plans are theirs alone.
+    """
+    folder = Path(nnUNet_preprocessed, convert_id_to_dataset_name(dataset_id))
+    manager = PlansManager(str(folder / f"{plans}.json"))
+    identifiers = {name: manager.get_configuration(name).data_identifier for name in configurations}
+    return {
+        name: identifier
+        for name, identifier in identifiers.items()
+        if not identifier.startswith(f"{plans}_") and is_complete(folder, identifier)
+    }
