@@ -123,3 +123,15 @@ class TestInTheHost:
         for twin in (pickle.loads(pickle.dumps(network)), deepcopy(network)):
             assert twin.config == network.config
             torch.testing.assert_close(twin(images())[0], network(images())[0])
+
+
+@pytest.mark.parametrize("num_classes", [2, 4])  # one class and several have heads of their own
+def test_the_whole_network_compiles_without_a_break(num_classes):
+    network = build(num_classes=num_classes, unet_class=None, **unet_kwargs(widths=(8, 8, 8, 8))).train()
+    results = []
+    for forward in (network, torch.compile(network, backend="aot_eager", fullgraph=True)):
+        outputs = [z for pair in forward(images())[1:] for z in pair]
+        loss = sum(z.square().sum() for z in outputs)
+        results.append([*outputs, *torch.autograd.grad(loss, list(network.parameters()))])
+    for plain, compiled in zip(*results, strict=True):
+        torch.testing.assert_close(compiled, plain, rtol=1e-3, atol=1e-3)
