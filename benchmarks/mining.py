@@ -6,7 +6,8 @@ Mines with the full U-Net++ (all of the plan's widths, half of TaiChiNet's epoch
 their maps are missing. Validation cases are not read. Writes beside this script:
 
 * mining.csv, a row a miner and seed: shares of the lesion pixels that are easy, hard and missed; share of the images
-  with a lesion in which no pixel is marked; seconds, training included (blank where somebody mined before).
+  with a lesion in which no pixel is marked; seconds of the run that finished the maps, with the training that it did
+  (blank for maps of older versions).
 * mining_pairs.csv, a row a pair: Dice of their easy and of their hard pixels, over all training cases.
 * mining_cases.png: ten cases, from the smallest lesion to the largest, as each miner of the first seed sees them.
 """
@@ -62,7 +63,7 @@ def describe(maps: Maps, truth: Maps) -> dict[str, float]:
 
 
 def agreement(a: Maps, b: Maps, level: int) -> float:
-    """Return the Dice of two miners' pixels of a level, over all cases."""
+    """Return how well two miners agree on one level: Dice over all cases."""
     both = sum(((a[case] == level) & (b[case] == level)).sum() for case in a)
     either = sum((maps[case] == level).sum() for maps in (a, b) for case in a)
     return round(float(2 * both / max(either, 1)), 4)
@@ -92,15 +93,17 @@ def write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     """Mine, compare and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("-d", "128"), ("-f", "4"), ("-p", "nnUNetPlans"), ("-device", "cpu")):
+    for name, default in (("-d", "128"), ("-p", "nnUNetPlans"), ("-device", "cpu")):
         parser.add_argument(name, default=default)
+    parser.add_argument("-f", type=int, default=4)
     parser.add_argument("--recipe", default="40epochs_25iterations")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="seeds for the cheap miner")
+    parser.add_argument("--full-seeds", type=int, nargs="+", default=[1, 2], help="seeds for the full U-Net++")
     args = parser.parse_args()
     found: dict[tuple[str, int], Maps] = {}
     rows = []
     for miner in MINERS:
-        for seed in args.seeds:
+        for seed in args.full_seeds if miner == "full" else args.seeds:
             with contextlib.redirect_stdout(io.StringIO()):
                 found[miner, seed], truth, images, seconds = mine(args, miner, seed)
             rows.append({"miner": miner, "seed": seed, **describe(found[miner, seed], truth), "seconds": seconds})

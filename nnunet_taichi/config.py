@@ -37,10 +37,8 @@ class TaiChiConfig:
     easy_to_hard: bool = True
     difficulty_terms: Literal["literal", "masked"] = "masked"  # equations 21-22 as written, or sparing the other lesion
     warmup_fraction: float = 0.25  # of the epochs, for equation 21; the paper gives no length
-    miner_width: float = (
-        0.25  # of the plan's widths, for the U-Net++ that mines, in whole percents; 1: the full U-Net++
-    )
-    miner_fraction: float = 0.25  # epochs of that U-Net++ for one of TaiChiNet; both: see benchmarks/mining.md
+    miner_width: float = 0.5  # of the plan's widths, in whole percents, for the U-Net++ that mines; 1: the full U-Net++
+    miner_fraction: float = 0.25  # epochs of that U-Net++ for one of TaiChiNet; for both see benchmarks/mining.py
     near_empty: float = 0.01  # share of the lesion below which a mined set is warned about
 
     # --- machine
@@ -61,7 +59,7 @@ class TaiChiConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a fraction between 0 and 1, not {getattr(self, name)!r}.")
         if self.miner_width not in [percent / 100 for percent in range(1, 101)]:
-            raise ValueError(f"miner_width is a number of whole percents from 0.01 to 1, not {self.miner_width!r}.")
+            raise ValueError(f"miner_width is a fraction from 0.01 to 1 in steps of 0.01, not {self.miner_width!r}.")
 
 
 _CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if get_origin(kind) is Literal}

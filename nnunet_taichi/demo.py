@@ -26,10 +26,10 @@ SETTINGS = {
 }
 
 NOTES = """\
-Dice: mean over the images with a lesion. False alarms: images without one in which something was found. Training and
-CPU: what nnUNetv2_train took, by the clock and of all cores, start and validation included.
-What this shows: everything runs, what it costs, and that both learn. What it does not show: which is better. That takes
-real images, all folds, full-length trainings and several seeds."""
+Dice: mean over the images with a lesion. False alarms: images without one in which something was found.
+Training: seconds of nnUNetv2_train. CPU: its seconds on all cores together. Both include start and validation.
+This shows that everything runs, what it costs, and that both learn. It does not show which is better: that takes real
+images, all folds, full-length trainings and several seeds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

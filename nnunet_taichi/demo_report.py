@@ -76,7 +76,7 @@ def format_table(results: Mapping[str, Result]) -> str:
 
 
 def mining_line(maps: Path) -> str:
-    """Say what making the easy/hard maps in a folder took."""
+    """Say how long it took to make the easy/hard maps in a folder."""
     seconds = json.loads((maps / "difficulty.json").read_text())["seconds"]
     return f"TaiChi's training includes U-Net++ and its easy/hard maps: {_seconds(seconds)}."
 

@@ -152,7 +152,7 @@ def check_training_step(device: str) -> str:
 
 
 def check_compile(device: str) -> str:
-    """The network compiles where nnU-Net compiles it; that needs more than torch, and takes longest of all checks."""
+    """The network compiles, where nnU-Net compiles. This needs more than torch, and is the slowest check."""
     if reason := _why_not_compiled(device):
         return reason
     start = time.monotonic()
@@ -195,9 +195,10 @@ def training_step(device: str) -> float:
 
 
 def compiled_step(device: str) -> float:
-    """Do the same compiled, as the trainer does: all parts of TaiChiNet, but two narrow levels, to compile them faster.
+    """Do the same with torch.compile, as the trainer does.
 
-    Nothing is taken from earlier compilations: what lies in a cache needs no compiler.
+    The network has all parts of TaiChiNet but only two narrow levels, so that it compiles fast. Caches are empty: a
+    cached result would not test the compiler.
     """
     import torch
 
@@ -234,7 +235,7 @@ def _train_once(network: "nn.Module", objective: "nn.Module", device: str) -> fl
 
 
 def _why_not_compiled(device: str) -> str | None:
-    """Ask nnU-Net, and explain its no."""
+    """Return why nnU-Net does not compile here, or None if it does."""
     import torch
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 

@@ -38,9 +38,9 @@ class Cost:
     """What a command took.
 
     Attributes:
-        seconds: by the clock.
-        cpu_seconds: of the command and of those of its processes that it waited for; None on Windows, which does not
-            keep them.
+        seconds: Seconds by the clock.
+        cpu_seconds: CPU seconds of the command and its finished child processes; None on Windows, which does not record
+            them.
     """
 
     seconds: float
@@ -127,7 +127,7 @@ def _tail(log: Path) -> str:
 
 
 def _children_cpu_seconds() -> float | None:
-    """Give the CPU seconds of all processes that this one has waited for, theirs included."""
+    """Return the CPU seconds of all finished child processes, with their own children."""
     if sys.platform == "win32":
         return None
     import resource  # does not exist on Windows

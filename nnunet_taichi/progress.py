@@ -39,9 +39,9 @@ class Epochs:
     """The epochs of one network.
 
     Attributes:
-        total: how many there will be.
-        name: says in front of them which network it is.
-        seconds: of each epoch that has ended; a resumed training does not know the earlier ones.
+        total: Number of epochs planned.
+        name: Text before the epoch that says which network it is.
+        seconds: Seconds of each finished epoch; earlier sessions of a resumed training are missing.
     """
 
     total: int
@@ -63,7 +63,7 @@ class LogReader:
     epochs of U-Net++, "Training done." after them.
 
     Args:
-        epochs: how many the command trains, if it trains.
+        epochs: Number of epochs, if the command trains.
 
     Attributes:
         text: what the command is doing now; empty where the log does not tell.
@@ -77,7 +77,7 @@ class LogReader:
         self._case, self._cases = 0, ""  # of those to predict; "" where nobody said how many there are
 
     def feed(self, new: bytes) -> None:
-        """Read what was added to the log, which may end anywhere, even within a letter."""
+        """Read new bytes of the log; they may end anywhere, even within a letter."""
         *lines, self._rest = re.split(rb"[\r\n]", self._rest + new)
         for line in lines:
             self._read(line)

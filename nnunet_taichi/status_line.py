@@ -12,7 +12,7 @@ class StatusLine:
     As a context manager it clears its line at the end.
 
     Args:
-        stream: where to write.
+        stream: Stream to write to.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -30,8 +30,8 @@ class StatusLine:
         """Show a text, or pass it over where a line was printed a short time ago.
 
         Args:
-            text: one line.
-            seconds: since the start.
+            text: One line.
+            seconds: Seconds since the start.
         """
         if self.on_terminal:
             width = _width()

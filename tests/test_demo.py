@@ -33,15 +33,17 @@ def test_the_whole_demo(tmp_path, monkeypatch, capsys):
     out = tmp_path / "a demo"
     assert cli.main(["demo", "--out", str(out), "-device", "cpu"]) == 0
     output = capsys.readouterr().out
-    rows = re.findall(r"^\| (nnUNet\S+) +\| ([\d.]+) \(n=\d+\).*? \| ([\d.]+) \(n=6\)", output, re.MULTILINE)
-    assert [name.split("_")[0] for name, *_ in rows] == ["nnUNetTrainer", "nnUNetTrainerTaichi"]
-    for name, *scores in rows:
+    row = r"^\| (nnUNet\S+) +\| (\S+) +\| ([\d.]+) \(n=\d+\).*? \| ([\d.]+) \(n=6\).*? \| \d+ s +\| (?:\d+ s|-) +\|$"
+    rows = re.findall(row, output, re.MULTILINE)
+    assert {name.split("_")[0]: plans for name, plans, *_ in rows} == demo.PLANS
+    for name, plans, *scores in rows:
         assert all(0 <= float(score) <= 1 for score in scores)
         assert len(list((out / "predictions" / name).glob("*.png"))) == 8
         models = out / "nnUNet_results" / "Dataset900_Phantoms"
-        assert (models / f"{name}__nnUNetPlans__2d" / "fold_0" / "checkpoint_final.pth").is_file()
+        assert (models / f"{name}__{plans}__2d" / "fold_0" / "checkpoint_final.pth").is_file()
     assert len(list((out / "logs").glob("*.log"))) == output.count("\n$ ")
-    assert "nnUNetTrainerTaichi_3epochs_8iterations" in (out / "comparison" / "summary.md").read_text()
+    assert re.search(r"includes U-Net\+\+ and its easy/hard maps: \d+ s\.", output)
+    assert "nnUNetTrainerTaichi_4epochs_8iterations" in (out / "comparison" / "summary.md").read_text()
     assert f"comparison:    {out / 'comparison' / 'report.html'}\n" in output
     with Image.open(out / "contact_sheet.png") as image:
         assert min(image.size) > 500

@@ -17,8 +17,8 @@ class ComplementaryHead(nn.Module):
     """Two MLPs that refine each path from the complement of the other, one after the other.
 
     In logits z, with s the sigmoid: z_n = z'_n + MLP_n(1 - s(z'_p)), then z_p = z'_p + MLP_p(1 - s(z_n)). An MLP acts
-    on each position alone: a 1x1 convolution up, ReLU, a 1x1 convolution down. Its hidden maps are not kept for the
-    backward pass, which computes them again: they would be 128 maps of the image's size.
+    on each position alone: a 1x1 convolution up, ReLU, a 1x1 convolution down. Its hidden maps, 128 of the image's
+    size, are not kept: the backward pass computes them again, or on a CPU with one class does without them.
 
     Args:
         num_classes: channels of the logits (or features) that come in.

@@ -37,12 +37,12 @@ def find_trainer(name: str) -> type[nnUNetTrainer]:
 def miner_name(trainer: type[nnUNetTrainer], fold_folder: Path | None = None) -> str | None:
     """Name the trainer of the U-Net++ whose maps a trainer needs, if it does.
 
-    Args:
-        trainer: The trainer.
-        fold_folder: Folder of its fold; a training that is continued there goes on with the maps that it began with.
-
     A trainer that sets its epochs in a constructor of its own may have another miner: then the job that is made for
     this one is of no use to it, and it trains its own.
+
+    Args:
+        trainer: The trainer.
+        fold_folder: The trainer's fold folder: a training that can be continued there keeps its miner.
     """
     config: Any = getattr(trainer, "config", None)
     if not (hasattr(trainer, "mine") and getattr(config, "easy_to_hard", False)):

@@ -55,7 +55,7 @@ class MapFolder:
         Args:
             checkpoint: The model that made the maps.
             totals: Pixels of each set by head.
-            seconds: What the mining took, training included, as far as it was done in one go.
+            seconds: Seconds of the run that finished the maps, with the training that it did.
         """
         record = {"checkpoint": digest(checkpoint), "data": self.data, "pixels": totals, "seconds": seconds}
         write_whole(self.folder / "difficulty.json", json.dumps(record))

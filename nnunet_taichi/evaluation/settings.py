@@ -10,7 +10,7 @@ from nnunet_taichi.evaluation.predictions import Run, some
 
 MATTERING = ("patch_size", "batch_size", "spacing", "normalization_schemes", "batch_dice", "architecture")
 LENGTHS = ("num_epochs", "num_iterations_per_epoch")
-SLIM = "nnUNetPlannerTaichiSlim"  # as names of planners begin whose plans let two paths cost what one does
+SLIM = "nnUNetPlannerTaichiSlim"  # start of the names of Slim planners
 SHOWN = 5  # differences that a message lists
 
 Settings = Mapping[str, Any]
@@ -40,7 +40,7 @@ def other_plans(runs: Sequence[Run]) -> Iterator[str]:
     if different := differences({run.name: _settings(run) for run in runs}):
         slim = [run.name for run in runs if _planner(run).startswith(SLIM)]
         why = (
-            f". The widths of {some(slim)} are Slim: two paths cost there what one U-Net costs in stock plans"
+            f". {some(slim)}: trained on Slim plans, on which two paths cost as much as one U-Net on stock plans"
             if slim
             else ""
         )

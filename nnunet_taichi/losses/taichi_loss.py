@@ -22,8 +22,8 @@ class TaiChiLoss(nn.Module):
     """Segmentation losses of both paths, the complementary loss, and the difficulty term of the current stage.
 
     In evaluation mode only the two segmentation losses remain, so that validation losses compare across stages. The
-    arithmetic is float32, outside autocast. The pixels of all scales and both paths lie in one tensor, and one
-    reduction gives all sums: at 2D sizes a GPU spends its time on starting operations, not on arithmetic.
+    arithmetic is float32, outside autocast. The pixels of all scales and both paths lie in one tensor: in 2D, a
+    GPU spends its time on starting operations.
 
     Args:
         num_heads: K, foreground classes or regions.
@@ -86,14 +86,14 @@ class TaiChiLoss(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return the terms of the loss, weighted over the scales, and the pixels for the curves; both by name.
 
-        Each row compares logits with a goal: those of each path with its own, the lesion path's last, then the lesion
-        path's with the region of the stage. On CUDA the trainer compiles this, as nnU-Net compiles its dice.
+        A row is a pair of logits and goal: background path, lesion path, and in the easy and hard stage the lesion path
+        again, with the stage's region as goal. On CUDA the trainer compiles this, as nnU-Net compiles its dice.
 
         Args:
             scales: Logits (z_n, z_p) of each scale.
             targets: Target of each scale.
-            stage: Value of the stage, or None in evaluation. A number, for torch.compile overlooks that an attribute
-                became another member of an enum, and takes a tensor to be equal to none.
+            stage: Value of the stage, or None in evaluation. A plain number: torch.compile does not notice when an
+                enum attribute changes, and compares tensors with enum members wrongly.
         """
         sizes = [positive.shape[2:].numel() for _, positive in scales]  # N is their sum
         logits = _join(scales).to(self.weights.dtype)  # (B, K, paths, N)
@@ -116,7 +116,7 @@ class TaiChiLoss(nn.Module):
     def _read(self, target: Tensor, paths: int, stage: int | None) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Return what a target (B, C, N) says: goals and masks of the rows, and regions to count; (B, K, N), boolean.
 
-        A goal lies within its mask. There are regions, in the order of `PIXELS`, where there are difficulty codes.
+        A goal lies within its mask. In training, targets with difficulty codes give regions, as `PIXELS`.
         """
         width = 1
         if self.regions:
@@ -191,7 +191,7 @@ def _sum_scales(maps: Tensor, sizes: list[int]) -> Tensor:
 
 
 def _seen(true: Tensor, paths: int) -> Tensor:
-    """Tell which rows have something to learn, as `true` has the shape: an empty region of a stage says nothing."""
+    """Tell which rows count, in the shape of `true`: a stage's region without pixels does not."""
     seen = true > 0
     seen[..., :paths] = True
     return seen

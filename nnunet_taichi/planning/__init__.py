@@ -1,1 +1,1 @@
-"""Planners for two paths, of one U-Net's memory or of its cost, and for the paper's protocol, by nnU-Net's planning."""
+"""Planners, built on nnU-Net's: two paths in one U-Net's memory or at its cost, and the paper's protocol."""

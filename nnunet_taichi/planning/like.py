@@ -17,7 +17,7 @@ def check_arguments(args: argparse.Namespace, planner: type[NamedPlanner]) -> No
     """Refuse what `--like` cannot do.
 
     Raises:
-        ValueError: it would not do what the arguments say.
+        ValueError: The arguments do not fit `--like`.
     """
     if not issubclass(planner, SlimPlanner):
         raise ValueError(f"--like slims plans, and {planner.__name__} does not: add -pl nnUNetPlannerTaichiSlim.")
@@ -28,7 +28,10 @@ def check_arguments(args: argparse.Namespace, planner: type[NamedPlanner]) -> No
         )
     name = args.overwrite_plans_name or planner.default_name
     if name == args.like:
-        raise ValueError(f"these plans would overwrite {name}, which they are like: choose another name for one.")
+        raise ValueError(
+            f"the new plans would overwrite {name}, which they are made from: choose another name with "
+            "-overwrite_plans_name."
+        )
 
 
 def plan_like(planner_class: type[NamedPlanner], dataset_id: int, source: str, name: str | None) -> tuple[dict, str]:
@@ -44,7 +47,7 @@ def plan_like(planner_class: type[NamedPlanner], dataset_id: int, source: str, n
         The new plans and their name.
 
     Raises:
-        ValueError: there are no such plans, or none to slim.
+        ValueError: The plans do not exist, or cannot be slimmed.
     """
     planner = planner_class(dataset_id, **({"plans_name": name} if name else {}))
     folder = Path(nnUNet_preprocessed, planner.dataset_name)
@@ -67,7 +70,7 @@ def _check_plans(name: str, plans: dict) -> None:
     if any(architecture.get("network_class_name") == TAICHINET for architecture in architectures):
         raise ValueError(f"{name} hold TaiChiNet itself: name plans of the U-Net that it is built around.")
     if plans.get("experiment_planner_used") in {planner.__name__ for planner in SlimPlanner.__subclasses__()}:
-        raise ValueError(f"{name} are slim already: name the plans that they are like.")
+        raise ValueError(f"{name} are slim already: give the plans that they were made from.")
 
 
 def _read_plans(folder: Path) -> dict[str, dict[str, Any]]:

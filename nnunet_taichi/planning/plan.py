@@ -43,13 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = " | ".join(PLANNERS)
     which.add_argument("-pl", default=DEFAULT, choices=PLANNERS, metavar="PLANNER", help=names)
     which.add_argument("--paper", action="store_const", dest="pl", const=PAPER, help=f"as -pl {PAPER}")
-    add("--like", metavar="PLANS", help="existing plans that a Slim planner slims (default: as nnU-Net plans)")
+    add("--like", metavar="PLANS", help="existing plans to slim; needs a Slim planner (default: plan from the data)")
     add("-gpu_memory_target", type=_positive, metavar="GB", help="GPU memory to size for (default: the planner's)")
     add("-overwrite_target_spacing", nargs=3, type=_positive, metavar="MM", help="spacing of 3d_fullres")
     add("-overwrite_plans_name", metavar="PLANS", help="another name for the plans")
     add("-npfp", type=int, default=default_num_processes, metavar="N", help="processes (default: %(default)s)")
     add("--verify_dataset_integrity", action="store_true", help="check the data set first")
-    add("--clean", action="store_true", help="do all anew, from the fingerprint on: needed where the data changed")
+    add("--clean", action="store_true", help="make fingerprint and preprocessed data anew: needed if the data changed")
 
 
 def run(args: argparse.Namespace) -> int:

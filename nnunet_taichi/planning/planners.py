@@ -22,7 +22,7 @@ class NamedPlanner(ExperimentPlanner):
     """Mixin in front of a planner of nnU-Net: its plans have a name of their own.
 
     Attributes:
-        default_name: of the plans.
+        default_name: Default name of the plans.
     """
 
     default_name: str
@@ -31,17 +31,17 @@ class NamedPlanner(ExperimentPlanner):
         super().__init__(dataset_name_or_id, **{"plans_name": self.default_name, **options})
 
     def generate_data_identifier(self, configuration_name: str) -> str:
-        """Keep data of other spacings apart: residual encoder planners share the data of the host's default plans."""
+        """Keep data of other spacings apart: residual encoder planners use the data of nnU-Net's default plans."""
         if self.overwrite_target_spacing is not None:
             return f"{self.plans_identifier}_{configuration_name}"
         return super().generate_data_identifier(configuration_name)
 
 
 class TwoPathPlanner(NamedPlanner):
-    """Mixin in front of a planner of the host: its plans hold one path's U-Net, sized so that two fit the memory.
+    """Mixin in front of a planner of nnU-Net: its plans hold the U-Net of one path, sized so that two fit the memory.
 
-    Two paths get what the host's own plans would use. That may be less than the target, for patches shrink in coarse
-    steps: so where stock nnU-Net trains on its plans, TaiChiNet trains on these.
+    Two paths get the memory that nnU-Net's own plans would use. That may be less than the target,
+    for patches shrink in coarse steps: so where stock nnU-Net trains on its plans, TaiChiNet trains on these.
     """
 
     UNet_vram_target_GB: float

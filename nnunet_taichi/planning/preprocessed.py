@@ -1,4 +1,4 @@
-"""Which data of a data set are preprocessed, and who else reads them."""
+"""Which preprocessed data of a data set are complete, and which of them other plans use too."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ def is_complete(folder: Path, data_identifier: str) -> bool:
     """Tell whether all cases are preprocessed; an interruption leaves only some.
 
     Args:
-        folder: the data set's, of preprocessed data.
+        folder: Folder of the data set in nnUNet_preprocessed.
         data_identifier: the folder in it that plans name for a configuration.
     """
     cases = 0
@@ -33,7 +33,7 @@ def find_shared(dataset_id: int, plans: str, configurations: Sequence[str]) -> d
     Args:
         dataset_id: number of the data set.
         plans: name of the plans.
-        configurations: names of those that matter.
+        configurations: Configurations to look at.
 
     Returns:
         Names of folders by configurations. Folders that are called after the plans are theirs alone.

@@ -1,4 +1,4 @@
-"""Planners of equal cost: nnU-Net's own plans, but for widths that let two paths cost what one U-Net costs."""
+"""Planners of equal cost: nnU-Net's plans, with widths at which two paths cost as much as one U-Net."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -21,8 +21,8 @@ from nnunet_taichi.planning.arithmetic import forward_flops
 from nnunet_taichi.planning.planners import NamedPlanner
 from nnunet_taichi.planning.widths import UNITS, Widths, scaled, slimmer
 
-# arithmetic of TaiChiNet by that of the stock U-Net: 1.00 to 1.10, less a margin, for prediction, which has fewer
-# outputs than training, is not counted
+# cost of TaiChiNet / cost of the stock U-Net: 1.00 to 1.10. The margin is for prediction, which has fewer outputs than
+# training and is not counted
 LEAST, MOST = 1.01, 1.09
 GUESS = 0.7  # share of the widths: two U-Nets of 0.71 would cost as much as one
 
@@ -38,7 +38,7 @@ def slim_widths(architecture: dict, patch_size: Sequence[int], dataset_json: dic
         dataset_json: the data set's channels and labels.
 
     Raises:
-        ValueError: the network has no widths, or no slimmer ones do.
+        ValueError: The network has no list of widths, or no narrower widths fit.
     """
     widths = _read_widths(architecture)
     unet, taichi = (cache(partial(_count, architecture, patch_size, dataset_json, two)) for two in (False, True))
@@ -48,8 +48,8 @@ def slim_widths(architecture: dict, patch_size: Sequence[int], dataset_json: dic
         if LEAST <= taichi(candidate) / stock <= MOST:
             return candidate
     raise ValueError(
-        f"no widths below {', '.join(map(str, widths))} let TaiChiNet cost 1.00 to 1.10 of this U-Net: use plans with "
-        "wider stages."
+        f"no widths narrower than {', '.join(map(str, widths))} give TaiChiNet 1.00 to 1.10 times the cost of this "
+        "U-Net: use plans with wider stages."
     )
 
 
@@ -66,11 +66,11 @@ def slim_plans(plans: dict, dataset_json: dict) -> dict:
     Configurations that inherit their architecture inherit the slim one.
 
     Args:
-        plans: as nnU-Net keeps them.
+        plans: Plans as in nnU-Net's JSON file.
         dataset_json: the data set's channels and labels.
 
     Raises:
-        ValueError: there are no widths for one of them.
+        ValueError: No widths fit one of the configurations.
     """
     manager, slim = PlansManager(plans), deepcopy(plans)
     for name, configuration in slim["configurations"].items():

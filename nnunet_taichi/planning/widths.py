@@ -7,15 +7,15 @@ from itertools import product, takewhile
 Widths = tuple[int, ...]  # channels of each stage
 
 UNITS = (8, 4, 2, 1)  # widths are multiples of the first that does: processors multiply blocks of 8 fastest
-SPREADS = (1.3, 2)  # largest by smallest share of the plan's widths: 2 only where nothing else does
+SPREADS = (1.3, 2)  # limits for largest / smallest share of the plan's widths: 2 only if nothing else fits
 SHARES = tuple(share / 1000 for share in range(250, 1001))  # of the plan's widths, tried for all stages together
 
 
 def slimmer(widths: Widths, ratio: Callable[[Widths], float], least: float, most: float) -> Iterator[Widths]:
-    """Yield widths whose cost is within limits, the best first: of large multiples, and near the plan's proportions.
+    """Yield widths whose cost is within limits, best first: large multiples, then close to the plan's proportions.
 
     Args:
-        widths: the plan's.
+        widths: Widths in the plan.
         ratio: gives the cost of widths, which grows with each of them. It is asked about 15 times for a unit.
         least: smallest cost, in the unit of `ratio`.
         most: largest cost.
@@ -56,12 +56,12 @@ def _neighbours(widths: Widths, middle: Widths, unit: int) -> Iterator[Widths]:
 
 
 def _is_sensible(widths: Widths, candidate: Widths) -> bool:
-    """Tell whether no stage is empty or wider than it was, and none deeper is thinner where it was not before."""
+    """Tell whether all stages have 1 to their old number of channels and get no thinner with depth, as in the plan."""
     grows = list(candidate) == sorted(candidate) or list(widths) != sorted(widths)
     return grows and all(0 < new <= old for new, old in zip(candidate, widths, strict=True))
 
 
 def _spread(widths: Widths, candidate: Widths) -> float:
-    """Return the largest by the smallest share that a stage keeps of its width; 1 keeps the plan's proportions."""
+    """Return the largest / smallest share that a stage keeps of its width; 1 keeps the plan's proportions."""
     shares = [new / old for new, old in zip(candidate, widths, strict=True)]
     return max(shares) / min(shares)

@@ -51,7 +51,7 @@ class DurableTrainer(nnUNetTrainer):
 
     @cached_property
     def loading_watch(self) -> LoadingWatch:
-        """The measurement of this session's data loading; a constructor would have to repeat nnU-Net's arguments."""
+        """Measurement of data loading in this session; a constructor would have to repeat nnU-Net's arguments."""
         return LoadingWatch(gpus=dist.get_world_size() if self.is_ddp else 1)
 
     def on_train_epoch_start(self) -> None:
@@ -65,7 +65,7 @@ class DurableTrainer(nnUNetTrainer):
             return super().train_step(batch)
 
     def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
-        """Say, once, if data loading limits the training; before nnU-Net's part, where ranks wait for each other."""
+        """Log once if data loading limits the training. Runs before nnU-Net's part, where ranks wait for each other."""
         advice = self.loading_watch.end_epoch(self.current_epoch)
         if advice is not None and self.local_rank == 0:
             self.print_to_log_file(advice)

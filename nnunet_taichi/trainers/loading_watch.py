@@ -1,4 +1,4 @@
-"""Tell a training that waits for its data: nnU-Net's log has the epochs' seconds, not what they were spent on."""
+"""Notice when a training waits for its data: nnU-Net's log says how long epochs take, not why."""
 
 import os
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ class LoadingWatch:
     """Measures how much of an epoch's training part passes outside of training steps: there it waits for batches.
 
     Attributes:
-        gpus: that train together.
-        processes: that augment for each of them.
-        cores: of this machine.
-        epochs: so far, of this session.
-        said: the session's log has the advice.
+        gpus: Number of GPUs that train together.
+        processes: Number of augmenting processes per GPU.
+        cores: Number of cores that this process may use.
+        epochs: Number of epochs in this session so far.
+        said: Whether the advice is in this session's log.
     """
 
     gpus: int = 1
@@ -65,12 +65,12 @@ def advise(epoch: int, waiting: float, seconds: float, processes: int, cores: in
     """Say that data loading limits a training, and what to set, if so.
 
     Args:
-        epoch: that was measured.
-        waiting: for batches, in seconds.
-        seconds: of the epoch's training part, the waiting included.
-        processes: that augment for each GPU.
-        cores: of this machine.
-        gpus: that train together.
+        epoch: Number of the measured epoch.
+        waiting: Seconds spent waiting for batches.
+        seconds: Seconds of the epoch's training part, waiting included.
+        processes: Number of augmenting processes per GPU.
+        cores: Number of cores that this process may use.
+        gpus: Number of GPUs that train together.
     """
     if waiting <= LIMIT * seconds:
         return None

@@ -93,7 +93,9 @@ class Mining:
             plans, configuration = trainer.plans_manager, trainer.configuration_manager
             with torch.device("meta"):
                 network = self.miner_class.build_network_architecture(plans, configuration, 1, 2)
-            checkpoints = 2 * 8 * sum(p.numel() for p in network.parameters()) / 1e6  # two files, weights and momentum
+            checkpoints = (
+                2 * 12 * sum(p.numel() for p in network.parameters()) / 1e6
+            )  # two files, at most three floats a weight
             training = f"trains {self.miner_class.epochs} epochs first (checkpoints of {checkpoints:.0f} MB)"
         trainer.print_to_log_file(
             f"Easy-to-hard: {name} {training}, then {len(self.cases)} maps of about {maps:.1f} MB in all are written "
@@ -161,11 +163,11 @@ class Mining:
 
 
 def find_miner(trainer: nnUNetTrainer, config: TaiChiConfig | None = None) -> type[nnUNetTrainer]:
-    """Return the U-Net++ trainer for a TaiChi trainer: a fraction of its epochs, else what its name says.
+    """Return the miner of a TaiChi trainer: `miner_fraction` of its epochs, the same iterations and seed.
 
     Args:
         trainer: The TaiChi trainer.
-        config: What says its width and its epochs; by default the trainer's own configuration.
+        config: Configuration with the miner's width and epochs (default: the trainer's).
     """
     config = config or trainer.config
     numbers = {"epochs": max(1, round(config.miner_fraction * trainer.num_epochs))}
@@ -179,9 +181,9 @@ def find_miner(trainer: nnUNetTrainer, config: TaiChiConfig | None = None) -> ty
 
 
 def begun_with(config: TaiChiConfig, fold_folder: str | Path) -> TaiChiConfig:
-    """Return the configuration with the miner of the training that can be continued in a folder, if there is one.
+    """Return `config` with the miner of the training in a folder, if that training can be continued.
 
-    It goes on with the maps that it began with. Trainings older than `miner_width` began with the full U-Net++.
+    It keeps its maps. Trainings older than `miner_width` have the full U-Net++.
     """
     folder = Path(fold_folder)
     record = folder / CONFIGURATION

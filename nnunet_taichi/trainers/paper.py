@@ -19,7 +19,7 @@ from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.paper_augmentation import paper_transforms
 
 SUFFIX = "_Paper"
-_AS_PUBLISHED: dict[str, Any] = {  # by the paper, and the miner at half its epochs, which the paper does not give
+_AS_PUBLISHED: dict[str, Any] = {  # as in the paper; it does not give the miner's epochs: half are used
     "deep_supervision": False,
     "difficulty_terms": "literal",
     "miner_width": 1.0,

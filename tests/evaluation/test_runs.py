@@ -386,7 +386,7 @@ def test_slim_plans_are_said_to_cost_as_much(tree):
     file.write_text(json.dumps(json.loads(file.read_text()) | {"experiment_planner_used": "nnUNetPlannerTaichiSlim"}))
     runs = find(tree, trainers=[STOCK, "nnUNetTrainerTaichi"], plans=["nnUNetPlans", "Mine"])
     text = only(check_runs(runs), "differ in more than their trainer")
-    assert "The widths of nnUNetTrainerTaichi__Mine__2d are Slim: two paths cost there what one U-Net costs" in text
+    assert "nnUNetTrainerTaichi__Mine__2d: trained on Slim plans, on which two paths cost as much as one U-Net" in text
 
 
 def test_plans_json_tells_where_folds_do_not(tree):

@@ -88,11 +88,11 @@ def test_without_like_it_is_as_nnunet_plans(folder: Path, capsys: pytest.Capture
         ),
         (["--like", "Mine", "-gpu_memory_target", "4"], "those of Mine: leave out -gpu_memory_target and"),
         (["--like", "Mine", "-overwrite_target_spacing", "1", "1", "1"], "leave out -gpu_memory_target and -overwrite"),
-        (["--like", "Mine", "-overwrite_plans_name", "Mine"], "would overwrite Mine, which they are like: choose"),
+        (["--like", "Mine", "-overwrite_plans_name", "Mine"], "would overwrite Mine, which they are made from: choose"),
         (["--like", "None"], "Made has no plans None that can be read. These are there: Mine, Slim, Two, nnUNetPlans."),
         (["--like", "dataset"], "Made has no plans dataset that can be read. These are there: "),
         (["--like", "Torn"], "Made has no plans Torn that can be read. These are there: "),
-        (["--like", "Slim"], "Slim are slim already: name the plans that they are like."),
+        (["--like", "Slim"], "Slim are slim already: give the plans that they were made from."),
         (["--like", "Two"], "Two hold TaiChiNet itself: name plans of the U-Net that it is built around."),
     ],
 )

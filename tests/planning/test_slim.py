@@ -169,7 +169,7 @@ def test_thin_plans(widths: tuple[int, ...], dim: int, residual: bool, dataset_j
 
 
 def test_too_thin() -> None:
-    with pytest.raises(ValueError, match=r"no widths below 1, 2 let TaiChiNet cost 1\.00 to 1\.10 of this U-Net: use"):
+    with pytest.raises(ValueError, match=r"no widths narrower than 1, 2 give TaiChiNet 1\.00 to 1\.10 times the cost"):
         slim.slim_plans(thin_plans((1, 2)), ONE_LESION)
 
 

@@ -27,17 +27,17 @@ def widths(network: nn.Module) -> list[int]:
     return [network.nodes[f"{level}_0"].output_channels for level in range(network.depth + 1)]
 
 
-@pytest.mark.parametrize(("ending", "part"), [("", 0.25), ("_Width50", 0.5), ("_Width50_3epochs_seed1", 0.5)])
+@pytest.mark.parametrize(("ending", "part"), [("", 0.5), ("_Width25", 0.25), ("_Width25_3epochs_seed1", 0.25)])
 def test_the_miner_has_a_part_of_the_plans_widths(ending: str, part: float) -> None:
     trainer = getattr(trainers, f"nnUNetTrainerUNetPlusPlusMiner{ending}")
     assert trainer.__name__.endswith(ending)
     plans = PlansManager(make_plans(2, features=(32, 64, 96, 128)))
     network = trainer.build_network_architecture(plans, plans.get_configuration("2d"), 1, 2, False)
-    assert widths(network) == [round(part * width) for width in (32, 64, 96, 128)]
+    assert widths(network) == [8, *(8 * round(part * width / 8) for width in (64, 96, 128))]  # at least 8
     assert plans.get_configuration("2d").network_arch_init_kwargs["features_per_stage"] == [32, 64, 96, 128]
 
 
-@pytest.mark.parametrize("width", ["Width25", "Width0", "Width101", "Width050", "Width", "width50", "Width50_Width50"])
+@pytest.mark.parametrize("width", ["Width50", "Width0", "Width101", "Width025", "Width", "width25", "Width25_Width25"])
 def test_other_spellings_of_a_width_are_not_found(width: str) -> None:
     """The default width has a name already: two names would be two results of one recipe."""
     assert not hasattr(trainers, f"nnUNetTrainerUNetPlusPlusMiner_{width}")
@@ -45,7 +45,7 @@ def test_other_spellings_of_a_width_are_not_found(width: str) -> None:
 
 
 def test_a_miner_of_another_width_pickles() -> None:
-    trainer = trainers.nnUNetTrainerUNetPlusPlusMiner_Width50_seed1
+    trainer = trainers.nnUNetTrainerUNetPlusPlusMiner_Width25_seed1
     assert pickle.loads(pickle.dumps(trainer)) is trainer
 
 
