@@ -79,11 +79,11 @@ def _draw_growth(ax: Axes, rows: Rows) -> None:
 def _draw_epochs(ax: Axes, rows: Rows, slopes: Rows) -> None:
     """Draw time and memory of each epoch, with the slopes that were fitted."""
     right = _twin(ax, "time (s)", "resident memory (GiB)")
-    for key, (name, colour) in SERIES.items():
+    for key, (_, colour) in SERIES.items():
         x, seconds, gib = _columns(rows, key, "seconds", "resident_gib")
         if len(x):
             _, time, memory = _columns(slopes, key, "seconds", "resident_gib")
-            label = f"{name}: {_interval(1000 * time)} ms, {_interval(1024 * memory)} MiB"
+            label = f"{key[0]}: {_interval(1000 * time)} ms, {_interval(1024 * memory)} MiB"
             ax.plot(x, seconds, color=colour, label=label, **TIME | {"marker": ""})
             right.plot(x, gib, color=colour, **MEMORY | {"marker": ""})
     ax.set_ylim(0, 2.2 * _extreme(rows, "seconds", max))
@@ -116,4 +116,4 @@ def _extreme(rows: Rows, name: str, function: Callable[..., float]) -> float:
 def _interval(slope: np.ndarray) -> str:
     """Write a slope and its limits."""
     value, low, high = slope
-    return f"{value:+.2g} [{low:+.2g}, {high:+.2g}]"
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
