@@ -56,10 +56,10 @@ __all__ = [
     "nnUNetTrainerTaichi_SwappedHead",
     "nnUNetTrainerUNet",
     "nnUNetTrainerUNetPlusPlus",
-    "nnUNetTrainerUNetPlusPlusMiner",
 ]
 
-_BASES: dict[str, Any] = {name: globals()[name] for name in ("nnUNetTrainer", *__all__)}
+_BASES: dict[str, Any] = {name: globals()[name] for name in ("nnUNetTrainer", *__all__)}  # the paper's, and stock
+_BASES[nnUNetTrainerUNetPlusPlusMiner.__name__] = nnUNetTrainerUNetPlusPlusMiner  # no table's
 
 
 def __getattr__(name: str) -> type[nnUNetTrainer]:
