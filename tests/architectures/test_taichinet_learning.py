@@ -115,7 +115,7 @@ class TestInTheHost:
         bare, full = (build(config, **kwargs).compute_conv_feature_map_size((32, 16)) for config in (BARE, CONFIG))
         positions = (32 * 16) // 4 ** (scales + 1)
         attention = 2 * (16 + 8 + 8) * positions + 16 * 16  # Q, K, V of each path; both scores, which are kept once
-        head = (64 + 1) * sum((32 * 16, 16 * 8)[:scales])  # of both paths, kept once
+        head = 3 * sum((32 * 16, 16 * 8)[:scales])  # logits, probabilities, complements of both paths, kept once
         assert full - bare == attention + head
 
     def test_pickle_and_copy(self):
