@@ -41,7 +41,7 @@ class Epochs:
     Attributes:
         total: Number of epochs planned.
         name: Text before the epoch that says which network it is.
-        seconds: Seconds of each finished epoch; earlier sessions of a resumed training are missing.
+        seconds: Seconds of each finished epoch; those before a resumption are missing.
     """
 
     total: int

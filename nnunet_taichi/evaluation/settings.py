@@ -38,13 +38,12 @@ def other_labels(runs: Sequence[Run]) -> Iterator[str]:
 def other_plans(runs: Sequence[Run]) -> Iterator[str]:
     """Find runs that differ in more than their trainer."""
     if different := differences({run.name: _settings(run) for run in runs}):
-        slim = [run.name for run in runs if _planner(run).startswith(SLIM)]
-        why = (
-            f". {some(slim)}: trained on Slim plans, on which two paths cost as much as one U-Net on stock plans"
-            if slim
-            else ""
-        )
-        yield f"the runs differ in more than their trainer: {some(different, SHOWN)}{why}"
+        text = f"the runs differ in more than their trainer: {some(different, SHOWN)}"
+        if slim := [run.name for run in runs if _planner(run).startswith(SLIM)]:
+            text += (
+                f". {some(slim)}: trained on Slim plans, on which two paths cost as much as one U-Net on stock plans"
+            )
+        yield text
 
 
 def other_data(runs: Sequence[Run]) -> Iterator[str]:

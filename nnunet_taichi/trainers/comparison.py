@@ -1,5 +1,6 @@
 """The networks of tables IV to VII, trained by the host's unchanged loop and loss on the host's plans."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
@@ -43,7 +44,7 @@ class ComparisonTrainer(DurableTrainer):
         """Build the network in place of the plan's; a class method, for the network is the class's."""
         if not cls.sized_by_plan and len(configuration_manager.patch_size) != 2:
             raise ValueError(f"{cls.__name__} is a 2D network as published: train the configuration 2d.")
-        kwargs = dict(configuration_manager.network_arch_init_kwargs) if cls.sized_by_plan else {}
+        kwargs = cls.size(configuration_manager.network_arch_init_kwargs) if cls.sized_by_plan else {}
         return get_network_from_plans(
             cls.network_name,
             kwargs | {"cpu_bf16": cls.config.cpu_bf16},
@@ -52,6 +53,11 @@ class ComparisonTrainer(DurableTrainer):
             num_output_channels,
             deep_supervision=enable_deep_supervision if cls.several_outputs else None,
         )
+
+    @classmethod
+    def size(cls, arch_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the network's arguments from those of the plan's U-Net."""
+        return dict(arch_kwargs)
 
     def recorded_configuration(self) -> dict[str, Any]:
         """Return the network and the constants that it knows: the method's own are none of its business."""

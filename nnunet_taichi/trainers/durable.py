@@ -51,7 +51,7 @@ class DurableTrainer(nnUNetTrainer):
 
     @cached_property
     def loading_watch(self) -> LoadingWatch:
-        """Measurement of data loading in this session; a constructor would have to repeat nnU-Net's arguments."""
+        """Measurement of data loading in this run; a constructor would have to repeat nnU-Net's arguments."""
         return LoadingWatch(gpus=dist.get_world_size() if self.is_ddp else 1)
 
     def on_train_epoch_start(self) -> None:

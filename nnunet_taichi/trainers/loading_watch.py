@@ -24,8 +24,8 @@ class LoadingWatch:
         gpus: Number of GPUs that train together.
         processes: Number of augmenting processes per GPU.
         cores: Number of cores that this process may use.
-        epochs: Number of epochs in this session so far.
-        said: Whether the advice is in this session's log.
+        epochs: Number of epochs in this run so far.
+        said: Whether the advice is in this run's log.
     """
 
     gpus: int = 1
@@ -50,7 +50,7 @@ class LoadingWatch:
     def end_epoch(self, epoch: int) -> str | None:
         """End the training part of an epoch, and return what to log of it, if anything.
 
-        The session's first epoch does not count: data workers start, networks are compiled, cuDNN tries its kernels.
+        The first epoch of a run does not count: data workers start, networks are compiled, cuDNN tries its kernels.
         """
         seconds = perf_counter() - self._start
         self.epochs += 1

@@ -37,10 +37,7 @@ class Mining:
     """
 
     def __init__(self, trainer: nnUNetTrainer) -> None:
-        self.trainer, config = trainer, trainer.config
-        if trainer.logger.resume:  # --c
-            config = begun_with(config, trainer.output_folder)
-        self.miner_class = find_miner(trainer, config)
+        self.trainer, self.miner_class = trainer, find_miner(trainer)
         self.totals: dict[str, list[int]] = {}  # pixels of each set by head
         plans_and_configuration = os.path.basename(trainer.output_folder_base).removeprefix(type(trainer).__name__)
         model = self.miner_class.__name__ + plans_and_configuration

@@ -19,7 +19,7 @@ from nnunet_taichi.difficulty.transforms import ConvertSegmentationKeepDifficult
 from nnunet_taichi.losses.taichi_loss import TERMS, TaiChiLoss
 from nnunet_taichi.trainers.curves import sum_over_ranks
 from nnunet_taichi.trainers.durable import DurableTrainer
-from nnunet_taichi.trainers.mining import Mining
+from nnunet_taichi.trainers.mining import Mining, begun_with
 
 REGIONS_KEY = "nnunet_taichi_regions"  # in plans.json
 
@@ -51,6 +51,8 @@ class nnUNetTrainerTaichi(DurableTrainer):
         super().__init__(plans, configuration, fold, dataset_json, device)
         # labels and regions look alike to the static constructor below; the host saves the plans for prediction
         self.plans_manager.plans[REGIONS_KEY] = self.label_manager.has_regions
+        if self.logger.resume:  # --c; the record of the training is written anew from this
+            self.config = begun_with(self.config, self.output_folder)
         if self.config.easy_to_hard:
             check_heads(self._num_heads())
 

@@ -1,7 +1,7 @@
 """The trainers of U-Net++: the full network to compare with, and the narrow one that mines easy and hard regions."""
 
 import json
-from copy import deepcopy
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -9,7 +9,6 @@ import torch
 from batchgenerators.utilities.file_and_folder_operations import join
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
 from nnunet_taichi.architectures.unet_plus_plus import MAX_DEPTH
@@ -59,26 +58,11 @@ class nnUNetTrainerUNetPlusPlusMiner(nnUNetTrainerUNetPlusPlus):
     width = nnUNetTrainerUNetPlusPlus.config.miner_width
 
     @classmethod
-    def build_network_architecture(
-        cls,
-        plans_manager: PlansManager,
-        configuration_manager: ConfigurationManager,
-        num_input_channels: int,
-        num_output_channels: int,
-        enable_deep_supervision: bool = True,
-    ) -> nn.Module:
-        """Build U-Net++ of the narrower widths."""
-        configuration = deepcopy(configuration_manager.configuration)
-        kwargs = configuration["architecture"]["arch_kwargs"]
-        first, *others = kwargs["features_per_stage"]
-        kwargs["features_per_stage"] = [narrow(first, cls.width / 2), *(narrow(width, cls.width) for width in others)]
-        return super().build_network_architecture(
-            plans_manager,
-            ConfigurationManager(configuration),
-            num_input_channels,
-            num_output_channels,
-            enable_deep_supervision,
-        )
+    def size(cls, arch_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Take a part of the plan's widths."""
+        first, *others = arch_kwargs["features_per_stage"]
+        widths = [narrow(first, cls.width / 2), *(narrow(width, cls.width) for width in others)]
+        return {**arch_kwargs, "features_per_stage": widths}
 
     def recorded_configuration(self) -> dict[str, Any]:
         """Add the width."""

@@ -58,7 +58,7 @@ def advice_in(trainer: nnUNetTrainer) -> list[str]:
     return re.findall(r"Data loading limits this training: (.*)", Path(trainer.log_file).read_text())
 
 
-def test_slow_data_are_reported_once_a_session(start_trainer: StartTrainer, dataset: Path, clock: Clock) -> None:
+def test_slow_data_are_reported_once_a_run(start_trainer: StartTrainer, dataset: Path, clock: Clock) -> None:
     """The first epoch does not count, and neither do validations, which wait as well."""
     clock.batch = SLOW
     trainer = start_trainer(SHORT)

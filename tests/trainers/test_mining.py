@@ -318,3 +318,5 @@ def test_a_training_goes_on_with_the_miner_that_it_began_with(
     names = {path.name.split("__")[0] for path in folder.parents[1].iterdir()}
     new = "nnUNetTrainerUNetPlusPlusMiner_1epochs_1iterations_seed0"
     assert (new in names) == (not goes_on)
+    again = start_trainer(trainers.nnUNetTrainerTaichi_3epochs_1iterations_seed0, goes_on=True)
+    assert mining.Mining(again).fold_folder == str(Path(trainer.difficulty_folder).parent)  # however often it goes on
