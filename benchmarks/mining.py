@@ -115,7 +115,8 @@ def main() -> None:
     here = Path(__file__).parent
     write(here / "mining.csv", rows)
     write(here / "mining_pairs.csv", pairs)
-    draw({miner: found[miner, args.seeds[0]] for miner in MINERS}, truth, images, here / "mining_cases.png")
+    shown = {miner: next(maps for (name, _), maps in found.items() if name == miner) for miner in MINERS}
+    draw(shown, truth, images, here / "mining_cases.png")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Our plans, the paper's protocol and the networks to compare with, through nnU-Net's own commands."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,13 @@ def test_train_and_predict(tree: HostTree, tmp_path: Path, trainer: str, plans: 
     summary = json.loads((folder / "validation" / "summary.json").read_text())
     assert len(summary["metric_per_case"]) == 2
     which = ("-d", 1, "-c", "2d", "-f", 0, "-tr", trainer, "-p", plans, "-device", "cpu", "-npp", 1, "-nps", 1)
-    tree.for_prediction()("nnUNetv2_predict", "-i", tree.raw / "imagesTr", "-o", tmp_path, *which)
-    predictions = read_segmentations(tmp_path)
-    assert len(predictions) == 10
+    images = tmp_path / "images"
+    images.mkdir()
+    for image in sorted((tree.raw / "imagesTr").iterdir())[:2]:
+        shutil.copy(image, images)
+    tree.for_prediction()("nnUNetv2_predict", "-i", images, "-o", tmp_path / "predictions", *which)
+    predictions = read_segmentations(tmp_path / "predictions")
+    assert len(predictions) == 2
     assert {mask.shape for mask in predictions.values()} == {(224, 224)}
 
 

@@ -265,8 +265,8 @@ def test_nearly_empty_sets_are_warned_about(dataset: Path, start_trainer: StartT
 @pytest.mark.parametrize(
     ("config", "miner"),
     [
-        ({}, "nnUNetTrainerUNetPlusPlusMiner_3epochs"),
-        ({"miner_width": 0.3}, "nnUNetTrainerUNetPlusPlusMiner_Width30_3epochs"),
+        ({}, "nnUNetTrainerUNetPlusPlusMiner_4epochs"),
+        ({"miner_width": 0.3}, "nnUNetTrainerUNetPlusPlusMiner_Width30_4epochs"),
         ({"miner_width": 1.0, "miner_fraction": 0.5}, "nnUNetTrainerUNetPlusPlus_6epochs"),
     ],
 )

@@ -27,17 +27,17 @@ def widths(network: nn.Module) -> list[int]:
     return [network.nodes[f"{level}_0"].output_channels for level in range(network.depth + 1)]
 
 
-@pytest.mark.parametrize(("ending", "part"), [("", 0.5), ("_Width25", 0.25), ("_Width25_3epochs_seed1", 0.25)])
+@pytest.mark.parametrize(("ending", "part"), [("", 0.25), ("_Width50", 0.5), ("_Width50_3epochs_seed1", 0.5)])
 def test_the_miner_has_a_part_of_the_plans_widths(ending: str, part: float) -> None:
     trainer = getattr(trainers, f"nnUNetTrainerUNetPlusPlusMiner{ending}")
     assert trainer.__name__.endswith(ending)
     plans = PlansManager(make_plans(2, features=(32, 64, 96, 128)))
     network = trainer.build_network_architecture(plans, plans.get_configuration("2d"), 1, 2, False)
-    assert widths(network) == [8, *(8 * round(part * width / 8) for width in (64, 96, 128))]  # at least 8
+    assert widths(network) == [8 * round(part * width / 8) for width in (32, 64, 96, 128)]
     assert plans.get_configuration("2d").network_arch_init_kwargs["features_per_stage"] == [32, 64, 96, 128]
 
 
-@pytest.mark.parametrize("width", ["Width50", "Width0", "Width101", "Width025", "Width", "width25", "Width25_Width25"])
+@pytest.mark.parametrize("width", ["Width25", "Width0", "Width101", "Width050", "Width", "width50", "Width50_Width50"])
 def test_other_spellings_of_a_width_are_not_found(width: str) -> None:
     """The default width has a name already: two names would be two results of one recipe."""
     assert not hasattr(trainers, f"nnUNetTrainerUNetPlusPlusMiner_{width}")
@@ -45,8 +45,19 @@ def test_other_spellings_of_a_width_are_not_found(width: str) -> None:
 
 
 def test_a_miner_of_another_width_pickles() -> None:
-    trainer = trainers.nnUNetTrainerUNetPlusPlusMiner_Width25_seed1
+    trainer = trainers.nnUNetTrainerUNetPlusPlusMiner_Width50_seed1
     assert pickle.loads(pickle.dumps(trainer)) is trainer
+
+
+@pytest.mark.parametrize(("stages", "expected"), [(6, [0.4 / 3] * 3 + [0.6]), (3, [0.4, 0.6]), (2, [1.0])])
+def test_the_miner_favours_its_first_depth(make_trainer: Any, stages: int, expected: list[float]) -> None:
+    plans = make_plans(2, features=(8,) * stages)
+    trainer = make_trainer(
+        trainers.nnUNetTrainerUNetPlusPlusMiner, plans, make_dataset_json(next(iter(LABELS.values())))
+    )
+    trainer.initialize()
+    assert trainer.loss.weight_factors == pytest.approx(expected)
+    assert len(trainer._get_deep_supervision_scales()) == len(expected)  # outputs, deepest first
 
 
 def test_training_by_hand_is_subject_to_the_split(dataset: Path, start_trainer: Any) -> None:
