@@ -38,9 +38,9 @@ class PiecewiseLinear(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         """Return the gradients of all arguments, from sums over the inputs of each segment."""
         x, segment, slopes, w, b, v, order = ctx.saved_tensors
-        segments = segment.flatten()
-        parts = torch.stack((gradient, gradient * x)).flatten(1).double()  # (2, inputs): many, added one by one
-        sums = parts.new_zeros(2, len(slopes)).index_add_(1, segments, parts).to(x.dtype)
+        segments, count = segment.flatten(), len(slopes)
+        parts = (part.flatten().double() for part in (gradient, gradient * x))  # many, added one by one
+        sums = torch.stack([torch.bincount(segments, part, count) for part in parts]).to(x.dtype)  # (2, H + 1)
         below = sums.cumsum(1)[:, :-1]
         plain, times_x = torch.where(w < 0, below, sums.sum(1, keepdim=True) - below)  # where each unit is on, (2, H)
         gradients = torch.stack((v * times_x, v * plain, w * times_x + b * plain))
