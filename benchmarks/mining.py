@@ -1,6 +1,8 @@
 """Does a cheap miner find what the full U-Net++ finds? On the training cases of one fold, over seeds.
 
-    python benchmarks/mining.py -d 128 -f 4 -p nnUNetPlans --recipe 40epochs_25iterations [--seeds 1 2 3]
+    python benchmarks/mining.py -d 128 -f 4 -p nnUNetPlansBatch4 --recipe 40epochs_25iterations --seeds 10 11 12
+
+nnUNetPlansBatch4 is a copy of nnUNetPlans with "batch_size" 4, short enough for a CPU.
 
 Mines with the full U-Net++ (all of the plan's widths, half of TaiChiNet's epochs) and with the default miner, as far as
 their maps are missing. Validation cases are not read. Writes beside this script:
@@ -9,7 +11,7 @@ their maps are missing. Validation cases are not read. Writes beside this script
   with a lesion in which no pixel is marked; seconds of the run that finished the maps, with the training that it did
   (blank for maps of older versions).
 * mining_pairs.csv, a row a pair: Dice of their easy and of their hard pixels, over all training cases.
-* mining_cases.png: ten cases, from the smallest lesion to the largest, as each miner of the first seed sees them.
+* mining_cases.png: ten cases, from the smallest lesion to the largest, as each miner's first seed sees them.
 """
 
 import argparse

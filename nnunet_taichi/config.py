@@ -37,7 +37,7 @@ class TaiChiConfig:
     easy_to_hard: bool = True
     difficulty_terms: Literal["literal", "masked"] = "masked"  # equations 21-22 as written, or sparing the other lesion
     warmup_fraction: float = 0.25  # of the epochs, for equation 21; the paper gives no length
-    miner_width: float = 0.25  # of the plan's widths, in whole percents, for the U-Net++ that mines; 1: the full one
+    miner_width: float = 0.25  # of the plan's widths, in whole percents, for the U-Net++ that mines; 1: all of them
     miner_fraction: float = 0.3  # epochs of that U-Net++ for one of TaiChiNet; for both see benchmarks/mining.py
     near_empty: float = 0.01  # share of the lesion below which a mined set is warned about
 

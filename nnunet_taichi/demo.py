@@ -12,7 +12,7 @@ DATASET_ID, DATASET_NAME = 900, "Phantoms"
 NEW_ID, NEW_NAME = 901, "NewPhantoms"
 PLANNER = "nnUNetPlannerTaichiSlim"
 PLANS = {"nnUNetTrainer": "nnUNetPlans", "nnUNetTrainerTaichi": "nnUNetTaichiSlimPlans"}  # of equal cost
-EPOCHS, ITERATIONS = 4, 40  # a multiple of four, so that the stages and the miner have their shares
+EPOCHS, ITERATIONS = 4, 40  # a multiple of four: the first stage takes a quarter of the epochs
 SIZE = 80
 MAP_COLUMNS = 8  # training cases on the contact sheet
 

@@ -10,7 +10,7 @@ import torch
 # before the host is imported: a killed pool of many workers is slow to start on two cores
 os.environ.setdefault("nnUNet_def_n_proc", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: threads of each would wait for those of the others
+if "PYTEST_XDIST_WORKER" in os.environ:  # with more threads than cores, test processes slow each other down
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 

@@ -39,7 +39,7 @@ class PiecewiseLinear(torch.autograd.Function):
         """Return the gradients of all arguments, from sums over the inputs of each segment."""
         x, segment, slopes, w, b, v, order = ctx.saved_tensors
         segments, count = segment.flatten(), len(slopes)
-        parts = (part.flatten().double() for part in (gradient, gradient * x))  # many, added one by one
+        parts = (part.flatten().double() for part in (gradient, gradient * x))  # float64: sums of many terms
         sums = torch.stack([torch.bincount(segments, part, count) for part in parts]).to(x.dtype)  # (2, H + 1)
         below = sums.cumsum(1)[:, :-1]
         plain, times_x = torch.where(w < 0, below, sums.sum(1, keepdim=True) - below)  # where each unit is on, (2, H)

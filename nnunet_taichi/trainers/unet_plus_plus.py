@@ -17,10 +17,11 @@ from nnunet_taichi.trainers.comparison import ARCHITECTURES, ComparisonTrainer
 
 TRAINING_CASES = "training_cases.json"  # beside the checkpoints
 WIDTH = "_Width"  # before the percents in a miner's name
-# Of the miner. In a short training the first depth, which finds the easy regions, lags behind the others and may mark
-# nothing: it takes a high rate, and most of the weight where it shares layers with them.
+# Of the miner. In a short training the shallowest depth, which finds the easy regions, learns more slowly than the
+# others and may mark nothing. So the learning rate is high, and this depth, which shares layers with the others, has
+# most of the weight in the loss.
 LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-4
-FIRST_DEPTH = 0.6  # of the weights of all depths
+SHALLOWEST = 0.6  # its weight; the deeper ones share the rest equally
 
 
 class nnUNetTrainerUNetPlusPlus(ComparisonTrainer):
@@ -42,7 +43,7 @@ class nnUNetTrainerUNetPlusPlus(ComparisonTrainer):
         return [[1.0] * len(strides[0])] * min(MAX_DEPTH, len(strides) - 1)
 
     def _build_loss(self) -> nn.Module:
-        """Weigh the depths: the host's weights leave the last, the source of the easy regions, untrained."""
+        """Weigh the depths: nnU-Net's weights would leave the shallowest, which finds the easy regions, untrained."""
         return DeepSupervisionWrapper(super()._build_loss().loss, self.depth_weights())
 
     def depth_weights(self) -> list[float]:
@@ -85,9 +86,9 @@ class nnUNetTrainerUNetPlusPlusMiner(nnUNetTrainerUNetPlusPlus):
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
     def depth_weights(self) -> list[float]:
-        """Favour the first depth."""
+        """Give most to the shallowest depth."""
         *deeper, _ = super().depth_weights()
-        return [(1 - FIRST_DEPTH) / len(deeper)] * len(deeper) + [FIRST_DEPTH] if deeper else [1.0]
+        return [(1 - SHALLOWEST) / len(deeper)] * len(deeper) + [SHALLOWEST] if deeper else [1.0]
 
 
 @cache

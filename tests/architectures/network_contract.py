@@ -85,7 +85,7 @@ class NetworkContract:
         optimizer = torch.optim.Adam(network.parameters(), self.learning_rate)
         best = 0.0
         for _ in range(50):
-            outputs = network(image)
+            outputs = network(image)  # with the statistics of this very batch
             best = max(best, float(soft_dice(self.final(outputs).argmax(1), truth)))
             if best > 0.8:
                 break

@@ -50,7 +50,7 @@ def test_a_miner_of_another_width_pickles() -> None:
 
 
 @pytest.mark.parametrize(("stages", "expected"), [(6, [0.4 / 3] * 3 + [0.6]), (3, [0.4, 0.6]), (2, [1.0])])
-def test_the_miner_favours_its_first_depth(make_trainer: Any, stages: int, expected: list[float]) -> None:
+def test_the_miner_favours_its_shallowest_depth(make_trainer: Any, stages: int, expected: list[float]) -> None:
     plans = make_plans(2, features=(8,) * stages)
     trainer = make_trainer(
         trainers.nnUNetTrainerUNetPlusPlusMiner, plans, make_dataset_json(next(iter(LABELS.values())))
