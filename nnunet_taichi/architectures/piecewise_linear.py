@@ -38,9 +38,10 @@ class PiecewiseLinear(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         """Return the gradients of all arguments, from sums over the inputs of each segment."""
         x, segment, slopes, w, b, v, order = ctx.saved_tensors
-        segments, count = segment.flatten(), len(slopes)
-        parts = (part.flatten().double() for part in (gradient, gradient * x))  # float64: sums of many terms
-        sums = torch.stack([torch.bincount(segments, part, count) for part in parts]).to(x.dtype)  # (2, H + 1)
+        segments = segment.flatten()
+        zeros = torch.zeros_like(slopes, dtype=torch.float64)  # for sums of many terms
+        parts = (part.flatten().double() for part in (gradient, gradient * x))
+        sums = torch.stack([zeros.index_add(0, segments, part) for part in parts]).to(x.dtype)  # (2, H + 1)
         below = sums.cumsum(1)[:, :-1]
         plain, times_x = torch.where(w < 0, below, sums.sum(1, keepdim=True) - below)  # where each unit is on, (2, H)
         gradients = torch.stack((v * times_x, v * plain, w * times_x + b * plain))
