@@ -21,21 +21,31 @@ class TaiChiConfig:
     # --- network (section III)
     attention: bool = True  # C2-attention between the bottlenecks (section III-B)
     attention_scale: Literal["none", "sqrt_positions"] = "none"  # as written; see benchmarks/attention_scale.py
+    attention_gate: bool = False  # a learned factor for each channel of what is added in equations 8-9, at first 0
+    attention_values: Literal["shared", "normalised", "own"] = "shared"  # equation 7; with zero mean and unit variance
+    # over the positions; or each path's own alone
     head: Literal["none", "mlp", "conv"] = "mlp"  # complementary head; figure 10 (b, c) "mlp", (a) "conv"
     head_input: Literal["logits", "features"] = "logits"  # what equations 10-11 refine
     head_order: Literal["negative_first", "positive_first"] = "negative_first"  # figure 10 (c); (b) is the other
     head_expansion: int = 2  # MLP width on features: 32 -> 64 -> 32
     head_logit_channels: int = 64  # MLP width on logits, where an expansion of one channel would be two
     prediction: Literal["fused", "lesion", "background"] = "fused"  # what the host gets: both paths, O_p, or 1 - O_n
+    lesion_share: float = 0.5  # of the lesion path's logits in the fused ones; 0.5 decides as the mean of both does
 
     # --- loss (section IV)
     complementary_loss: bool = True  # equation 18
+    complementary_weight: float = 1.0  # of equation 18
+    complementary_learner: Literal["both", "background"] = "both"  # whom equation 18 moves
+    background_dice: Literal["background", "lesion", "both"] = "background"  # equation 16 of the background path: on
+    # G_n as written, most of the image; on the lesion by 1 - O_n; or the mean of both
+    fused_weight: float = 0.0  # of dice and cross-entropy on the fused output; the paper has none
     dice_smooth: float = 1e-5  # keeps equation 16 finite on empty sets
     deep_supervision: bool = True  # the host's scales; the paper has none
 
     # --- easy to hard (section IV-C)
     easy_to_hard: bool = True
     difficulty_terms: Literal["literal", "masked"] = "masked"  # equations 21-22 as written, or sparing the other lesion
+    difficulty_weight: float = 1.0  # of the second term of equations 21-22
     warmup_fraction: float = 0.25  # of the epochs, for equation 21; the paper gives no length
     miner_width: float = 0.25  # of the plan's widths, in whole percents, for the U-Net++ that mines; 1: all of them
     miner_fraction: float = 0.3  # epochs of that U-Net++ for one of TaiChiNet; for both see benchmarks/mining.py
@@ -55,11 +65,17 @@ class TaiChiConfig:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
         if self.lesion_path_only and (self.attention or self.head != "none" or self.complementary_loss):
             raise ValueError('lesion_path_only needs attention=False, head="none" and complementary_loss=False.')
-        for name in ("warmup_fraction", "miner_fraction"):
+        for name in ("warmup_fraction", "miner_fraction", "lesion_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a fraction between 0 and 1, not {getattr(self, name)!r}.")
         if self.miner_width not in [percent / 100 for percent in range(1, 101)]:
             raise ValueError(f"miner_width is a fraction from 0.01 to 1 in steps of 0.01, not {self.miner_width!r}.")
+
+    @property
+    def fusion(self) -> tuple[float, float]:
+        """Weights of the background path's logits and the lesion path's in the fused ones."""
+        rest = 1 - self.lesion_share
+        return (rest if self.mutual_learning == "consistent" else -rest), self.lesion_share
 
 
 _CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if get_origin(kind) is Literal}

@@ -68,8 +68,7 @@ class TaiChiNet(nn.Module):
         self.positive = build_path(unet_class, **unet_kwargs)
         self.num_scales = prune_outputs(self.paths, self._count_scales())
         channels, dim = self.positive.encoder.output_channels, convert_conv_op_to_dim(self.positive.encoder.conv_op)
-        scaled = self.config.attention_scale == "sqrt_positions"
-        self.attention = ChannelToSpatialCrossAttention(channels[-1], dim, scaled) if self.config.attention else None
+        self.attention = self._build_attention(channels[-1], dim) if self.config.attention else None
         self.head_on_features = self.config.head != "none" and self.config.head_input == "features"
         if self.head_on_features:
             self.output = nn.Module()
@@ -122,10 +121,13 @@ class TaiChiNet(nn.Module):
             prediction: as in the configuration, which else decides.
         """
         z_p = positive.to(torch.promote_types(positive.dtype, torch.float32))
-        z_n = -z_p if negative is None else negative.to(z_p.dtype)
-        if negative is not None and self.config.mutual_learning == "consistent":
-            z_n = -z_n  # here this path says "class k" as well
-        fused = {"fused": (z_p - z_n) / 2, "lesion": z_p, "background": -z_n}[prediction or self.config.prediction]
+        fused = z_p
+        if negative is not None:
+            weight_n, weight_p = self.config.fusion
+            z_n = negative.to(z_p.dtype)
+            joined = weight_n * z_n + weight_p * z_p
+            background = z_n if self.config.mutual_learning == "consistent" else -z_n
+            fused = {"fused": joined, "lesion": z_p, "background": background}[prediction or self.config.prediction]
         if self.regions:
             return fused
         if self.num_heads == 1:
@@ -184,6 +186,11 @@ class TaiChiNet(nn.Module):
             layers[name] = path.decoder.seg_layers[-1]
             path.decoder.seg_layers[-1] = nn.Identity()
         return layers
+
+    def _build_attention(self, channels: int, dim: int) -> ChannelToSpatialCrossAttention:
+        config = self.config
+        scaled = config.attention_scale == "sqrt_positions"
+        return ChannelToSpatialCrossAttention(channels, dim, scaled, config.attention_gate, config.attention_values)
 
     def _build_head(self, features: int, dim: int) -> ComplementaryHead:
         config = self.config

@@ -13,9 +13,10 @@ from nnunet_taichi.curriculum import Stage
 from nnunet_taichi.difficulty.coding import decode_difficulty
 from nnunet_taichi.losses.functional import dice_from_sums, squared_disagreement
 
-TERMS = ("negative_dice", "negative_bce", "positive_dice", "positive_bce", "difficulty", "complementary")
+TERMS = ("negative_dice", "negative_bce", "positive_dice", "positive_bce", "difficulty", "fused", "complementary")
 PIXELS = ("lesion_pixels", "easy_pixels", "hard_pixels")
-ROWS = ("negative", "positive", "difficulty")
+
+Rows = dict[str, tuple[Tensor, Tensor]]  # goal and mask by name, (B, K, N), boolean
 
 
 class TaiChiLoss(nn.Module):
@@ -86,8 +87,8 @@ class TaiChiLoss(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return the terms of the loss, weighted over the scales, and the pixels for the curves; both by name.
 
-        A row is a pair of logits and goal: background path, lesion path, and in the easy and hard stage the lesion path
-        again, with the stage's region as goal. On CUDA the trainer compiles this, as nnU-Net compiles its dice.
+        A row is a pair of logits and goal: background path, lesion path, and what `_read` adds to these. On CUDA the
+        trainer compiles this, as nnU-Net compiles its dice.
 
         Args:
             scales: Logits (z_n, z_p) of each scale.
@@ -98,25 +99,28 @@ class TaiChiLoss(nn.Module):
         sizes = [positive.shape[2:].numel() for _, positive in scales]  # N is their sum
         logits = _join(scales).to(self.weights.dtype)  # (B, K, paths, N)
         paths = logits.shape[2]
-        goals, masks, regions = self._read(torch.cat([t.flatten(2) for t in targets[: len(scales)]], 2), paths, stage)
-        rows = len(goals)
+        rows, regions = self._read(torch.cat([t.flatten(2) for t in targets[: len(scales)]], 2), paths, stage)
+        goals, masks = zip(*rows.values(), strict=True)
         flags = torch.stack((*goals, *masks, *regions, torch.ones_like(goals[0])), 2)  # (B, K, flags, N), boolean
-        goal, mask = flags[:, :, : 2 * rows].to(logits.dtype).chunk(2, 2)  # (B, K, rows, N)
+        goal, mask = flags[:, :, : 2 * len(rows)].to(logits.dtype).chunk(2, 2)  # (B, K, rows, N)
+        if len(rows) > paths:
+            logits = torch.cat((logits, *(self._mix(name, logits) for name in list(rows)[paths:])), 2)
         output = logits.sigmoid()
         is_complementary = paths == 2 and self.config.complementary_loss and stage not in (None, Stage.EASY.value)
-        others = [self._disagreement(output)] if is_complementary else []
-        if rows > paths:
-            logits, output = (torch.cat((both, both[:, :, -1:]), 2) for both in (logits, output))
+        others = [self._disagreement(output[:, :, :2])] if is_complementary else []
         cross_entropy = F.binary_cross_entropy_with_logits(logits, goal, reduction="none")
         maps = torch.cat((goal * output, output.square() * mask, cross_entropy * mask, *others), 2)
         counts = _sum_scales(flags, sizes)  # (scales, B, K, flags)
-        terms = self._terms(_sum_scales(maps, sizes), counts.to(maps.dtype), rows, paths)
-        return terms, dict(zip(PIXELS, counts[0, :, :, 2 * rows : -1].sum((0, 1)), strict=False))
+        terms = self._terms(_sum_scales(maps, sizes), counts.to(maps.dtype), list(rows))
+        return terms, dict(zip(PIXELS, counts[0, :, :, 2 * len(rows) : -1].sum((0, 1)), strict=False))
 
-    def _read(self, target: Tensor, paths: int, stage: int | None) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Return what a target (B, C, N) says: goals and masks of the rows, and regions to count; (B, K, N), boolean.
+    def _read(self, target: Tensor, paths: int, stage: int | None) -> tuple[Rows, list[Tensor]]:
+        """Return the rows that a target (B, C, N) gives, and regions to count, (B, K, N), boolean.
 
-        A goal lies within its mask. In training, targets with difficulty codes give regions, as `PIXELS`.
+        A goal lies within its mask. After the paths come "difficulty", the lesion path on the stage's region, in the
+        easy and hard stage; "fused", the fused output, where it is supervised; and "inverse", the background path seen
+        from the lesion's side, where its dice is taken there. In training, targets with difficulty codes give regions,
+        as `PIXELS`.
         """
         width = 1
         if self.regions:
@@ -128,39 +132,65 @@ class TaiChiLoss(nn.Module):
         valid = torch.ones_like(lesion) if self.ignore_label is None else (~ignored).expand_as(lesion)
         lesion = lesion & valid
         background = valid & ~lesion
-        goals = [lesion if self._is_consistent else background, lesion][-paths:]  # eq. 14 and 15
-        masks = [valid] * paths
-        if stage is None or target.shape[1] <= width:
-            return goals, masks, []
-        levels = decode_difficulty(target[:, width], self.num_heads)
-        found = {level: levels == level for level in (Stage.EASY.value, Stage.HARD.value)}
-        if stage in found:  # eq. 21 or 22
-            chosen = found[stage] & valid
-            goals.append(chosen)  # as written ("literal"), lesion pixels outside it are background
-            masks.append(valid if self.config.difficulty_terms == "literal" else chosen | background)
-        return goals, masks, [lesion, *(lesion & region for region in found.values())]
+        rows, regions = {"positive": (lesion, valid)}, []  # eq. 15
+        if paths == 2:
+            rows = {"negative": (lesion if self._is_consistent else background, valid), **rows}  # eq. 14
+        if stage is not None and target.shape[1] > width:
+            levels = decode_difficulty(target[:, width], self.num_heads)
+            found = {level: levels == level for level in (Stage.EASY.value, Stage.HARD.value)}
+            regions = [lesion, *(lesion & region for region in found.values())]
+            if stage in found:  # eq. 21 or 22
+                chosen = found[stage] & valid
+                # as written ("literal"), lesion pixels outside it are background
+                mask = valid if self.config.difficulty_terms == "literal" else chosen | background
+                rows["difficulty"] = (chosen, mask)
+        if stage is not None and paths == 2 and self.config.fused_weight:
+            rows["fused"] = (lesion, valid)
+        if paths == 2 and self.config.background_dice != "background":
+            rows["inverse"] = (background if self._is_consistent else lesion, valid)
+        return rows, regions
 
-    def _terms(self, sums: Tensor, counts: Tensor, rows: int, paths: int) -> dict[str, Tensor]:
+    def _mix(self, row: str, logits: Tensor) -> Tensor:
+        """Return the logits (B, K, 1, N) of a row that is no path's, from those of the paths (B, K, paths, N)."""
+        negative, positive = logits[:, :, :1], logits[:, :, -1:]
+        if row == "fused":
+            weight_n, weight_p = self.config.fusion
+            return weight_n * negative + weight_p * positive
+        return {"difficulty": positive, "inverse": -negative}[row]
+
+    def _terms(self, sums: Tensor, counts: Tensor, rows: list[str]) -> dict[str, Tensor]:
         """Return the terms from the sums of the maps and the counts of the flags, (scales, B, K, maps or flags)."""
-        overlap, predicted, cross_entropy = sums[..., : 3 * rows].chunk(3, -1)  # (scales, B, K, rows)
-        true, valid = counts[..., : 2 * rows].chunk(2, -1)
+        overlap, predicted, cross_entropy = sums[..., : 3 * len(rows)].chunk(3, -1)  # (scales, B, K, rows)
+        true, valid = counts[..., : 2 * len(rows)].chunk(2, -1)
         dice_sums = torch.stack((overlap, true, predicted))
         if self.batch_dice:
             dice_sums = dice_sums.sum(2) if self.gather is None else self.gather(dice_sums.sum(2)).sum(0)
         overlap, seen, predicted = dice_sums
         dice = dice_from_sums(overlap, seen, predicted, self.config.dice_smooth)  # (scales, [B,] K, rows), eq. 16
         cross_entropy = cross_entropy / valid.clamp_min(1)  # eq. 17
-        if rows > paths:
-            dice, cross_entropy = dice * _seen(seen, paths), cross_entropy * _seen(true, paths)
+        if "difficulty" in rows:  # a stage's region without pixels does not count
+            sparing = rows.index("difficulty")
+            dice, cross_entropy = dice * _seen(seen, sparing), cross_entropy * _seen(true, sparing)
         parts = [dice, cross_entropy]
-        if sums.shape[-1] > 3 * rows:
-            parts.append(sums[..., 3 * rows :] / counts[..., -1:])
+        if sums.shape[-1] > 3 * len(rows):
+            parts.append(sums[..., 3 * len(rows) :] / counts[..., -1:])
         means = torch.cat([part.flatten(1, -2).mean(1) for part in parts], 1)  # (scales, terms)
         values = (means * self.weights[: len(means), None]).sum(0)
-        names = [f"{row}_{kind}" for kind in ("dice", "bce") for row in ROWS[2 - paths : 2 - paths + rows]]
-        terms = dict(zip([*names, "complementary"], values, strict=False))
-        if rows > paths:
-            terms["difficulty"] = terms.pop("difficulty_dice") + terms.pop("difficulty_bce")
+        names = [f"{row}_{kind}" for kind in ("dice", "bce") for row in rows]
+        return self._weigh(dict(zip([*names, "complementary"], values, strict=False)))
+
+    def _weigh(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Join the terms of a row that is no path's, and weigh them as configured."""
+        config = self.config
+        for row, weight in (("difficulty", config.difficulty_weight), ("fused", config.fused_weight)):
+            if f"{row}_dice" in terms:
+                terms[row] = weight * (terms.pop(f"{row}_dice") + terms.pop(f"{row}_bce"))
+        if "inverse_dice" in terms:
+            del terms["inverse_bce"]  # the background path's own
+            inverse, own = terms.pop("inverse_dice"), terms["negative_dice"]
+            terms["negative_dice"] = inverse if config.background_dice == "lesion" else (own + inverse) / 2
+        if "complementary" in terms:
+            terms["complementary"] = config.complementary_weight * terms["complementary"]
         return terms
 
     @property
@@ -170,6 +200,8 @@ class TaiChiLoss(nn.Module):
     def _disagreement(self, output: Tensor) -> Tensor:
         """Return the map whose mean is the complementary loss (eq. 18), (B, K, 1, N); it needs no labels."""
         negative, positive = output.chunk(2, 2)
+        if self.config.complementary_learner == "background":
+            positive = positive.detach()
         return squared_disagreement(1 - negative if self._is_consistent else negative, positive)
 
     def _add_up(self, step: dict[str, Any]) -> None:
@@ -190,8 +222,8 @@ def _sum_scales(maps: Tensor, sizes: list[int]) -> Tensor:
     return torch.stack([scale.sum(-1) for scale in maps.split(sizes, -1)])
 
 
-def _seen(true: Tensor, paths: int) -> Tensor:
-    """Tell which rows count, in the shape of `true`: a stage's region without pixels does not."""
-    seen = true > 0
-    seen[..., :paths] = True
+def _seen(true: Tensor, row: int) -> Tensor:
+    """Tell which rows count, in the shape of `true`: all, but one with an empty goal does not."""
+    seen = torch.ones_like(true, dtype=torch.bool)
+    seen[..., row] = true[..., row] > 0
     return seen

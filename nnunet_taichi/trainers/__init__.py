@@ -4,6 +4,7 @@ from typing import Any
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from nnunet_taichi.trainers.endings import find_recipe
 from nnunet_taichi.trainers.networks import (
     nnUNetTrainerAAUNet,
     nnUNetTrainerAttentionUNet,
@@ -12,9 +13,6 @@ from nnunet_taichi.trainers.networks import (
     nnUNetTrainerFATNet,
     nnUNetTrainerUNet,
 )
-from nnunet_taichi.trainers.paper import SUFFIX as PAPER
-from nnunet_taichi.trainers.paper import make_paper_trainer
-from nnunet_taichi.trainers.recipe import make_trainer, split_name
 from nnunet_taichi.trainers.rf_net import nnUNetTrainerRFNet
 from nnunet_taichi.trainers.taichi import nnUNetTrainerTaichi
 from nnunet_taichi.trainers.unet_plus_plus import (
@@ -63,14 +61,11 @@ _BASES[nnUNetTrainerUNetPlusPlusMiner.__name__] = nnUNetTrainerUNetPlusPlusMiner
 
 
 def __getattr__(name: str) -> type[nnUNetTrainer]:
-    """Make trainers with the paper's protocol, lengths or a seed in their name on demand (PEP 562)."""
-    recipe, numbers = split_name(name)
-    trainer = _find_base(recipe.removesuffix(PAPER))
-    if name in _BASES or trainer is None or numbers.get("seed", 0) >= 2**32:  # numpy's largest seed
+    """Make trainers with a protocol, an optimizer, lengths or a seed in their name on demand (PEP 562)."""
+    trainer = None if name in _BASES else find_recipe(name, _find_base)
+    if trainer is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if recipe.endswith(PAPER):
-        trainer = make_paper_trainer(trainer)
-    return make_trainer(trainer, **numbers) if numbers else trainer
+    return trainer
 
 
 def _find_base(name: str) -> Any:

@@ -243,7 +243,7 @@ class TestSums:
         outputs, _ = logits(1, 1, 8)
         loss = build()
         loss(outputs, rows(LABELS))
-        assert loss.sums.keys() == {"steps", *TERMS} - {"difficulty"}
+        assert loss.sums.keys() == {"steps", *TERMS} - {"difficulty", "fused"}
 
     def pixels(self, num_heads, target, **kwargs):
         outputs, _ = logits(1, num_heads, len(target[0]))
