@@ -80,6 +80,10 @@ class TaiChiConfig:
 
 _CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if get_origin(kind) is Literal}
 
+MACHINE = ("cpu_bf16", "max_lost_epochs", "imagenet_weights")  # fields that are no part of the method
+
+PUBLISHED = TaiChiConfig()  # the method as the paper has it: stays as it is when a default above changes
+
 
 @dataclass(frozen=True)
 class PaperProtocol:

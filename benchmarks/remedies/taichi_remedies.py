@@ -12,11 +12,10 @@ What they are tried for, and what came out: benchmarks/PROTOCOL.md.
 from dataclasses import replace
 from typing import Any
 
-from nnunet_taichi.config import TaiChiConfig
+from nnunet_taichi.config import PUBLISHED
 from nnunet_taichi.trainers import nnUNetTrainerTaichi
 from nnunet_taichi.trainers.endings import find_recipe
 
-PUBLISHED = TaiChiConfig()
 CHANGES: dict[str, dict[str, Any]] = {
     "BothDice": {"background_dice": "both"},  # a
     "LesionDice": {"background_dice": "lesion"},
@@ -39,7 +38,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def _make(name: str, changes: dict[str, Any]) -> type[Any]:
-    members = {"config": replace(PUBLISHED, **changes), "__module__": __name__}
+    members = {"config": replace(PUBLISHED, **changes), "is_frozen": True, "__module__": __name__}
     return type(f"{nnUNetTrainerTaichi.__name__}_{name}", (nnUNetTrainerTaichi,), members)
 
 

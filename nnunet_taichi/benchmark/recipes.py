@@ -12,6 +12,7 @@ from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunet_taichi.config import PAPER
 from nnunet_taichi.discovery import EXT_VARIABLE
 from nnunet_taichi.trainers.mining import begun_with, find_miner
+from nnunet_taichi.trainers.model_record import configuration_of_model
 from nnunet_taichi.trainers.paper import PaperTraining
 
 HOST_EPOCHS = 1000  # the host sets it in its constructor alone
@@ -50,4 +51,7 @@ def miner_name(trainer: type[nnUNetTrainer], fold_folder: Path | None = None) ->
     stand_in = object.__new__(trainer)  # its constructor wants plans, and makes folders
     default = PAPER.epochs if issubclass(trainer, PaperTraining) else HOST_EPOCHS
     stand_in.num_epochs = getattr(trainer, "epochs", None) or default
-    return find_miner(stand_in, begun_with(config, fold_folder) if fold_folder else config).__name__
+    if fold_folder:
+        config = configuration_of_model(fold_folder.parent, config, getattr(trainer, "is_frozen", False))
+        config = begun_with(config, fold_folder)
+    return find_miner(stand_in, config).__name__

@@ -31,6 +31,7 @@ from nnunet_taichi.trainers.variants import (
     nnUNetTrainerTaichi_Model5,
     nnUNetTrainerTaichi_Model6,
     nnUNetTrainerTaichi_Model7,
+    nnUNetTrainerTaichi_Published,
     nnUNetTrainerTaichi_SwappedHead,
 )
 
@@ -51,6 +52,7 @@ __all__ = [
     "nnUNetTrainerTaichi_Model5",
     "nnUNetTrainerTaichi_Model6",
     "nnUNetTrainerTaichi_Model7",
+    "nnUNetTrainerTaichi_Published",
     "nnUNetTrainerTaichi_SwappedHead",
     "nnUNetTrainerUNet",
     "nnUNetTrainerUNetPlusPlus",

@@ -10,6 +10,7 @@ from torch._dynamo import OptimizedModule
 from torch.nn.parallel import DistributedDataParallel
 
 from nnunet_taichi.architectures.backbones import load_imagenet_weights
+from nnunet_taichi.config import MACHINE
 from nnunet_taichi.trainers.durable import DurableTrainer
 
 ARCHITECTURES = "nnunet_taichi.architectures"
@@ -61,8 +62,7 @@ class ComparisonTrainer(DurableTrainer):
 
     def recorded_configuration(self) -> dict[str, Any]:
         """Return the network and the constants that it knows: the method's own are none of its business."""
-        names = ("cpu_bf16", "max_lost_epochs", "imagenet_weights")
-        return {"network": self.network_name} | {name: getattr(self.config, name) for name in names}
+        return {"network": self.network_name} | {name: getattr(self.config, name) for name in MACHINE}
 
     def initialize(self) -> None:
         """Say how many outputs there are, and start encoders from ImageNet if so configured.

@@ -21,12 +21,11 @@ from nnunet_taichi.difficulty.coding import shares
 from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
 from nnunet_taichi.difficulty.storage import MapFolder, digest
 from nnunet_taichi.trainers.durable import CONFIGURATION
+from nnunet_taichi.trainers.model_record import is_begun
 from nnunet_taichi.trainers.paper import PaperTraining, make_paper_trainer
 from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.recipe import make_trainer
 from nnunet_taichi.trainers.unet_plus_plus import TRAINING_CASES, make_miner, nnUNetTrainerUNetPlusPlus
-
-CHECKPOINTS = ("final", "latest", "best")  # from any of which nnU-Net continues
 
 
 class Mining:
@@ -79,7 +78,7 @@ class Mining:
             )
 
     def _started(self) -> bool:
-        return any(isfile(join(self.fold_folder, f"checkpoint_{name}.pth")) for name in CHECKPOINTS)
+        return is_begun(self.fold_folder)
 
     def _announce(self) -> None:
         """Say what this will cost, in epochs, files and disk."""
@@ -184,7 +183,7 @@ def begun_with(config: TaiChiConfig, fold_folder: str | Path) -> TaiChiConfig:
     """
     folder = Path(fold_folder)
     record = folder / CONFIGURATION
-    if not record.is_file() or not any((folder / f"checkpoint_{name}.pth").is_file() for name in CHECKPOINTS):
+    if not record.is_file() or not is_begun(folder):
         return config
     recorded = {"miner_width": 1.0, **load_json(str(record))}
     return replace(config, **{name: recorded[name] for name in ("miner_width", "miner_fraction")})

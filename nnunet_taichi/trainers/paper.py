@@ -12,7 +12,7 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
-from nnunet_taichi.config import PAPER
+from nnunet_taichi.config import PAPER, PUBLISHED, TaiChiConfig
 from nnunet_taichi.planning.paper import nnUNetPlannerTaichiPaper
 from nnunet_taichi.trainers.comparison import unwrap
 from nnunet_taichi.trainers.durable import DurableTrainer
@@ -97,5 +97,6 @@ def make_paper_trainer(base: type[nnUNetTrainer]) -> type[Any]:
     """Make (once) the subclass of `base` that trains by the paper's protocol."""
     members: dict[str, Any] = {"__module__": __package__, "__doc__": f"{base.__name__} by the protocol of section V-B."}
     if issubclass(base, DurableTrainer):
-        members["config"] = replace(base.config, **_AS_PUBLISHED)
+        config = PUBLISHED if base.config == TaiChiConfig() else base.config  # variants derive from the former anyway
+        members |= {"config": replace(config, **_AS_PUBLISHED), "is_frozen": True}
     return type(base.__name__ + SUFFIX, (PaperTraining, base), members)

@@ -12,6 +12,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import nn
 
 from nnunet_taichi.architectures import TAICHINET
+from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.curriculum import stage, warmup_epochs
 from nnunet_taichi.curve_table import COLUMNS
 from nnunet_taichi.difficulty.coding import check_heads
@@ -20,8 +21,13 @@ from nnunet_taichi.losses.taichi_loss import TERMS, TaiChiLoss
 from nnunet_taichi.trainers.curves import sum_over_ranks
 from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.mining import Mining, begun_with
-
-REGIONS_KEY = "nnunet_taichi_regions"  # in plans.json
+from nnunet_taichi.trainers.model_record import (
+    CONFIG_KEY,
+    REGIONS_KEY,
+    configuration_in,
+    configuration_of_model,
+    record,
+)
 
 
 class nnUNetTrainerTaichi(DurableTrainer):
@@ -32,6 +38,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
             nine classes or regions.
     """
 
+    is_frozen = False  # whether the class's configuration has been the same in all versions
     difficulty_folder: str | None = None
     curve_columns = (*COLUMNS, *(f"loss_{term}" for term in TERMS))
 
@@ -49,12 +56,24 @@ class nnUNetTrainerTaichi(DurableTrainer):
                 "channel that carries the difficulty maps. Train 2d, 3d_lowres or 3d_fullres instead."
             )
         super().__init__(plans, configuration, fold, dataset_json, device)
-        # labels and regions look alike to the static constructor below; the host saves the plans for prediction
+        self.config = self._choose_configuration()
+        # nnU-Net saves the plans for prediction, where the class method below has nothing else to go by
         self.plans_manager.plans[REGIONS_KEY] = self.label_manager.has_regions
-        if self.logger.resume:  # --c; the record of the training is written anew from this
-            self.config = begun_with(self.config, self.output_folder)
+        self.plans_manager.plans[CONFIG_KEY] = record(self.config)
         if self.config.easy_to_hard:
             check_heads(self._num_heads())
+
+    def _choose_configuration(self) -> TaiChiConfig:
+        """Return the class's configuration, or that of a model whose training was begun already."""
+        own = type(self).config
+        config = configuration_of_model(self.output_folder_base, own, self.is_frozen)
+        config = begun_with(config, self.output_folder) if self.logger.resume else config  # --c
+        if differing := [name for name, value in record(own).items() if record(config)[name] != value]:
+            self.print_to_log_file(
+                f"This model was begun with another configuration, and keeps it ({', '.join(differing)}). To train "
+                f"with the one of {type(self).__name__} as it is now, move {self.output_folder_base} away."
+            )
+        return config
 
     @classmethod
     def build_network_architecture(
@@ -69,7 +88,8 @@ class nnUNetTrainerTaichi(DurableTrainer):
         kwargs = dict(configuration_manager.network_arch_init_kwargs)
         if configuration_manager.network_arch_class_name != TAICHINET:
             kwargs["unet_class"] = configuration_manager.network_arch_class_name
-        kwargs.update(config=cls.config, regions=plans_manager.plans.get(REGIONS_KEY, False), return_paths=True)
+        config = configuration_in(plans_manager.plans, cls.config, cls.is_frozen)
+        kwargs.update(config=config, regions=plans_manager.plans.get(REGIONS_KEY, False), return_paths=True)
         return get_network_from_plans(
             TAICHINET,
             kwargs,

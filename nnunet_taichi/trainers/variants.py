@@ -2,13 +2,20 @@
 
 from dataclasses import replace
 
+from nnunet_taichi.config import PUBLISHED
 from nnunet_taichi.trainers.taichi import nnUNetTrainerTaichi
 
 
-class nnUNetTrainerTaichi_Model7(nnUNetTrainerTaichi):
+class nnUNetTrainerTaichi_Published(nnUNetTrainerTaichi):
+    """The last row of table I: TaiChiNet as the paper has it, whatever nnUNetTrainerTaichi has learned since."""
+
+    config, is_frozen = PUBLISHED, True
+
+
+class nnUNetTrainerTaichi_Model7(nnUNetTrainerTaichi_Published):
     """Table I: without the strategy from easy to hard."""
 
-    config = replace(nnUNetTrainerTaichi.config, easy_to_hard=False)
+    config = replace(PUBLISHED, easy_to_hard=False)
 
 
 class nnUNetTrainerTaichi_Model6(nnUNetTrainerTaichi_Model7):
@@ -47,19 +54,19 @@ class nnUNetTrainerTaichi_Model1(nnUNetTrainerTaichi_Model2):
     config = replace(nnUNetTrainerTaichi_Model2.config, lesion_path_only=True)
 
 
-class nnUNetTrainerTaichi_ConsML(nnUNetTrainerTaichi):
+class nnUNetTrainerTaichi_ConsML(nnUNetTrainerTaichi_Published):
     """Table II: consistent mutual learning, both paths learn the lesion."""
 
-    config = replace(nnUNetTrainerTaichi.config, mutual_learning="consistent")
+    config = replace(PUBLISHED, mutual_learning="consistent")
 
 
-class nnUNetTrainerTaichi_ConvHead(nnUNetTrainerTaichi):
+class nnUNetTrainerTaichi_ConvHead(nnUNetTrainerTaichi_Published):
     """Table III (a): a head of 3x3 convolutions."""
 
-    config = replace(nnUNetTrainerTaichi.config, head="conv")
+    config = replace(PUBLISHED, head="conv")
 
 
-class nnUNetTrainerTaichi_SwappedHead(nnUNetTrainerTaichi):
+class nnUNetTrainerTaichi_SwappedHead(nnUNetTrainerTaichi_Published):
     """Table III (b): the lesion path is refined first."""
 
-    config = replace(nnUNetTrainerTaichi.config, head_order="positive_first")
+    config = replace(PUBLISHED, head_order="positive_first")

@@ -1,0 +1,67 @@
+"""What a model was trained with, in its own plans: nnU-Net hands these back for everything that comes later."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from batchgenerators.utilities.file_and_folder_operations import load_json
+
+from nnunet_taichi.config import MACHINE, PUBLISHED, TaiChiConfig
+
+REGIONS_KEY, CONFIG_KEY = "nnunet_taichi_regions", "nnunet_taichi_config"  # in plans.json
+CHECKPOINTS = ("final", "latest", "best")  # from any of which nnU-Net continues
+
+
+def is_begun(fold_folder: str | Path) -> bool:
+    """Say whether there is a training in a folder that can be continued."""
+    return any(Path(fold_folder, f"checkpoint_{name}.pth").is_file() for name in CHECKPOINTS)
+
+
+def record(config: TaiChiConfig) -> dict[str, Any]:
+    """Return what a model's plans keep of a configuration: all but what belongs to the machine."""
+    return {name: value for name, value in asdict(config).items() if name not in MACHINE}
+
+
+def configuration_in(plans: Mapping[str, Any], config: TaiChiConfig, is_frozen: bool = False) -> TaiChiConfig:
+    """Return the configuration of the model that has these plans.
+
+    Args:
+        plans: Plans of a model, or of a data set, which belong to no model yet.
+        config: Configuration of the trainer's class: of a new model; and, in part, of a model from before the record.
+        is_frozen: Whether the class has had this configuration in all versions.
+
+    Returns:
+        The recorded configuration, with `config` for the machine. Fields that are younger than the record have the
+        values of `PUBLISHED`, with which they change nothing.
+
+    Raises:
+        ValueError: The record has a field that this version does not know.
+    """
+    if CONFIG_KEY in plans:
+        known = plans[CONFIG_KEY]
+        if unknown := known.keys() - {field.name for field in fields(TaiChiConfig)}:
+            raise ValueError(
+                f"The model's plans.json has {', '.join(sorted(unknown))} under {CONFIG_KEY}, which this version of "
+                "nnunet_taichi does not know: install the version that trained it, or a later one."
+            )
+        return replace(PUBLISHED, **{name: getattr(config, name) for name in MACHINE}, **known)
+    if REGIONS_KEY not in plans or is_frozen:
+        return config
+    defaults = record(TaiChiConfig())  # version 0.1.0 had the class's own choices, and its own defaults
+    unchosen = [name for name, value in record(config).items() if value == defaults[name]]
+    return replace(config, **{name: getattr(PUBLISHED, name) for name in unchosen})
+
+
+def configuration_of_model(folder: str | Path, config: TaiChiConfig, is_frozen: bool = False) -> TaiChiConfig:
+    """Return the configuration of the model in a results folder; `config` if no fold of it was begun.
+
+    Args:
+        folder: Folder of a trainer, plans and configuration, with a folder for each fold.
+        config: Configuration of the trainer's class.
+        is_frozen: Whether the class has had this configuration in all versions.
+    """
+    plans = Path(folder, "plans.json")
+    if not plans.is_file() or not any(is_begun(fold) for fold in Path(folder).glob("fold_*")):
+        return config
+    return configuration_in(load_json(str(plans)), config, is_frozen)
