@@ -51,15 +51,16 @@ def run(args: argparse.Namespace) -> int:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         print(f"error: {out} is not an empty folder: remove it, or choose another with --out", file=sys.stderr)
         return 1
-    environment = isolated_environment(out) | SETTINGS
-    _print_settings(out, environment)
     try:
+        out.mkdir(parents=True, exist_ok=True)
+        environment = isolated_environment(out) | SETTINGS
+        _print_settings(out, environment)
         command = CommandRunner(environment, out / "logs")
         _prepare(command, out)
         costs = _train_and_predict(command, out, args.device or _find_device())
         which = ("-d", DATASET_ID, "-c", "2d", "-f", 0, "-tr", *map(_recipe, PLANS), "-p", *PLANS.values())
         command("nnunet_taichi", "compare", *which, "-o", out / "comparison", "-np", 1)
-    except CommandError as error:
+    except (CommandError, OSError) as error:  # a command failed; no right to write, a full disk
         print(f"error: {error}", file=sys.stderr)
         return 1
     _report(out, costs)

@@ -6,6 +6,7 @@ While a command runs, a line says how far it is.
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from nnunet_taichi.status_line import StatusLine
 
 TAIL_LINES = 30
 REFRESH_SECONDS = 0.5
+GRACE_SECONDS = 5  # for an interrupted command to end its workers
 
 
 class CommandError(Exception):
@@ -101,9 +103,18 @@ class CommandRunner:
                     reader.feed(written.read())
                     seconds = time.monotonic() - start
                     line.show(f"  {seconds:.0f} s" + (reader.text and f", {reader.text}"), seconds)
-            finally:  # an error here, or Ctrl-C, which the command gets as well: it must not outlive this process
-                process.kill()  # does nothing to a command that has ended
-                process.wait()
+            finally:  # an error here, or Ctrl-C: neither the command nor its workers may outlive this process
+                _stop(process)
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End a command that still runs. It gets a moment to end its own workers, which a killed one would leave behind."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+        process.kill()
+    process.wait()
 
 
 def find_command(name: str) -> list[str]:

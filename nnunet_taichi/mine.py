@@ -4,11 +4,15 @@ import argparse
 import contextlib
 import os
 import sys
+from pathlib import Path
 
 import torch
+from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.run.run_training import get_trainer_from_args
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from torch.backends import cudnn
 
+from nnunet_taichi.benchmark.recipes import find_trainer, miner_name
 from nnunet_taichi.discovery import DATA_VARIABLES, EXT_VARIABLE, require_variables
 
 
@@ -32,14 +36,27 @@ def run(args: argparse.Namespace) -> int:
     """Mine for one fold and say where the maps are."""
     try:
         require_variables(*DATA_VARIABLES, EXT_VARIABLE)
+        _check(args.d, args.p, args.tr)
         trainer = get_trainer_from_args(args.d, args.c, args.f, args.tr, args.p, True, torch.device(args.device))
-    except (ValueError, RuntimeError, OSError) as error:  # no such data set, trainer, configuration or plans
-        return _fail(str(error))
-    if not hasattr(trainer, "mine") or not trainer.config.easy_to_hard:
-        return _fail(f"{args.tr} is not trained from easy to hard and needs no maps")
-    _set_up_torch(args.device)
-    print(trainer.mine())
+        _set_up_torch(args.device)
+        print(trainer.mine())
+    except (ValueError, RuntimeError, OSError) as error:  # no such data set, or configuration; another split
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _check(dataset: str, plans: str, trainer: str) -> None:
+    """Refuse what nnU-Net would answer with the name of a missing file, or with folders for nothing.
+
+    Raises:
+        ValueError: The data set has no such plans, there is no such trainer, or the trainer needs no maps.
+    """
+    folder = Path(str(nnUNet_preprocessed)) / maybe_convert_to_dataset_name(dataset)
+    if not (folder / f"{plans}.json").is_file():
+        raise ValueError(f"{folder.name} has no plans {plans} in {folder}")
+    if miner_name(find_trainer(trainer)) is None:
+        raise ValueError(f"{trainer} is not trained from easy to hard and needs no maps")
 
 
 def _set_up_torch(device: str) -> None:
@@ -59,8 +76,3 @@ def _fold(text: str) -> int | str:
     if text != "all" and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a number from 0 on or all, got {text!r}")
     return text if text == "all" else int(text)
-
-
-def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 1

@@ -82,6 +82,7 @@ def test_torch_is_set_up_before_mining(folders, monkeypatch, capsys):
             return "MAPS"
 
     monkeypatch.setattr(mine, "get_trainer_from_args", lambda *arguments: Trainer())
+    monkeypatch.setattr(mine, "_check", lambda *arguments: None)
     monkeypatch.setattr(mine, "_set_up_torch", seen.append)
     assert main([*FOLD, "0"]) == 0
     assert seen == ["cpu", "mine"]

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class PiecewiseLinear(torch.autograd.Function):
@@ -35,6 +36,7 @@ class PiecewiseLinear(torch.autograd.Function):
         return slopes[segment] * x + (_sum_active(v * b, w) + c)[segment]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         """Return the gradients of all arguments, from sums over the inputs of each segment."""
         x, segment, slopes, w, b, v, order = ctx.saved_tensors

@@ -52,6 +52,6 @@ def miner_name(trainer: type[nnUNetTrainer], fold_folder: Path | None = None) ->
     default = PAPER.epochs if issubclass(trainer, PaperTraining) else HOST_EPOCHS
     stand_in.num_epochs = getattr(trainer, "epochs", None) or default
     if fold_folder:
-        config = configuration_of_model(fold_folder.parent, config, getattr(trainer, "is_frozen", False))
+        config = configuration_of_model(fold_folder, True, config, getattr(trainer, "is_frozen", False))
         config = begun_with(config, fold_folder)
     return find_miner(stand_in, config).__name__

@@ -18,7 +18,7 @@ SHOWN = 6
 
 
 def find_maps(fold_folder: Path) -> Path | None:
-    """Return the folder of the maps that a fold was trained with; the host recorded it as the training began."""
+    """Return the folder of the maps that a fold was trained with; nnU-Net recorded it as the training began."""
     record = fold_folder / "debug.json"
     if not record.is_file():
         return None

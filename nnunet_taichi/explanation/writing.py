@@ -65,7 +65,7 @@ def write_pictures(
     if model.network.attention is None:
         notes.append("This model has no attention: there are no features after it.")
     if maps is None:
-        notes.append("Easy and hard regions are left out: the fold has no maps of them.")
+        notes.append("Easy and hard regions are left out: no maps of them are on record for this fold.")
     elif not preprocessed.is_dir():
         notes.append(
             f"Easy and hard regions are left out: their maps fit the cases of {preprocessed}, which is not there."

@@ -47,7 +47,7 @@ def plan_like(planner_class: type[NamedPlanner], dataset_id: int, source: str, n
         The new plans and their name.
 
     Raises:
-        ValueError: The plans do not exist, or cannot be slimmed.
+        ValueError: The plans do not exist, or cannot be slimmed; or other plans have the new name.
     """
     planner = planner_class(dataset_id, **({"plans_name": name} if name else {}))
     folder = Path(nnUNet_preprocessed, planner.dataset_name)
@@ -56,10 +56,21 @@ def plan_like(planner_class: type[NamedPlanner], dataset_id: int, source: str, n
         there = f"These are there: {', '.join(known)}." if known else "There are none yet: plan without --like."
         raise ValueError(f"{planner.dataset_name} has no plans {source} that can be read. {there}")
     plans = known[source]
-    _check_plans(source, plans)
-    plans = slim_plans(plans, planner.dataset_json)
+    try:
+        _check_plans(source, plans)
+        plans = slim_plans(plans, planner.dataset_json)
+    except (AttributeError, AssertionError, ImportError, LookupError, TypeError) as error:  # written by hand, or torn
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{source} are no plans of a network that can be built, so they cannot be slimmed ({reason})."
+        ) from error
     plans |= {"plans_name": planner.plans_identifier, "experiment_planner_used": planner_class.__name__}
     file = folder / f"{planner.plans_identifier}.json"
+    if known.get(file.stem, plans) != plans:
+        raise ValueError(
+            f"other plans are there as {file.stem} already, and models may depend on them. Choose another name with "
+            f"-overwrite_plans_name, or remove {file}."
+        )
     write_whole(file, json.dumps(plans, indent=4) + "\n")
     print(f"Plans were saved to {file}")
     return plans, planner.plans_identifier

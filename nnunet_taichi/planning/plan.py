@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
+import torch
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.experiment_planning import plan_and_preprocess_api as host
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
@@ -120,8 +121,9 @@ def report_errors(work: Callable[[argparse.Namespace], None], args: argparse.Nam
 def say_how_to_train(dataset_id: int, plans: str, configurations: Iterable[str], planner: str) -> None:
     """Print the next command for preprocessed data."""
     trainer = "nnUNetTrainerTaichi" + ("_Paper" if planner == PAPER else "")
+    device = "" if torch.cuda.is_available() else " -device cpu"
     for configuration in configurations:
-        print(f"Next: nnUNetv2_train {dataset_id} {configuration} 0 -tr {trainer} -p {plans}")
+        print(f"Next: nnUNetv2_train {dataset_id} {configuration} 0 -tr {trainer} -p {plans}{device}")
 
 
 def _plan_all(args: argparse.Namespace) -> None:

@@ -64,7 +64,7 @@ _BASES[nnUNetTrainerUNetPlusPlusMiner.__name__] = nnUNetTrainerUNetPlusPlusMiner
 
 def __getattr__(name: str) -> type[nnUNetTrainer]:
     """Make trainers with a protocol, an optimizer, lengths or a seed in their name on demand (PEP 562)."""
-    trainer = None if name in _BASES else find_recipe(name, _find_base)
+    trainer = find_recipe(name, _find_base)
     if trainer is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return trainer

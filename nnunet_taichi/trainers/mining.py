@@ -49,6 +49,10 @@ class Mining:
         dataset_class = infer_dataset_class(preprocessed)
         self.maps = MapFolder(join(self.fold_folder, "difficulty"), dataset_class, digest(*self.segmentations))
 
+    def find(self) -> str | None:
+        """Return the folder of the maps if they are complete."""
+        return str(self.maps.folder) if self.maps.is_complete(self.cases, self.checkpoint) else None
+
     def run(self) -> str:
         """Train and mine what is missing and return the folder of the maps."""
         os.makedirs(self.fold_folder, exist_ok=True)
@@ -92,7 +96,8 @@ class Mining:
             checkpoints = (
                 2 * 12 * sum(p.numel() for p in network.parameters()) / 1e6
             )  # two files, at most three floats a weight
-            training = f"trains {self.miner_class.epochs} epochs first (checkpoints of {checkpoints:.0f} MB)"
+            how = "goes on to" if self._started() else "trains"
+            training = f"{how} {self.miner_class.epochs} epochs first (checkpoints of {checkpoints:.0f} MB)"
         trainer.print_to_log_file(
             f"Easy-to-hard: {name} {training}, then {len(self.cases)} maps of about {maps:.1f} MB in all are written "
             f"to {self.maps.folder}."

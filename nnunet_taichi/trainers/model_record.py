@@ -53,15 +53,18 @@ def configuration_in(plans: Mapping[str, Any], config: TaiChiConfig, is_frozen: 
     return replace(config, **{name: getattr(PUBLISHED, name) for name in unchosen})
 
 
-def configuration_of_model(folder: str | Path, config: TaiChiConfig, is_frozen: bool = False) -> TaiChiConfig:
-    """Return the configuration of the model in a results folder; `config` if no fold of it was begun.
+def configuration_of_model(
+    fold_folder: str | Path, goes_on: bool, config: TaiChiConfig, is_frozen: bool = False
+) -> TaiChiConfig:
+    """Return the configuration of the model that a fold belongs to; `config` if no fold of it was begun.
 
     Args:
-        folder: Folder of a trainer, plans and configuration, with a folder for each fold.
+        fold_folder: Folder of the fold, in that of the trainer, plans and configuration.
+        goes_on: Whether this fold's own training counts; it does not where it starts anew.
         config: Configuration of the trainer's class.
         is_frozen: Whether the class has had this configuration in all versions.
     """
-    plans = Path(folder, "plans.json")
-    if not plans.is_file() or not any(is_begun(fold) for fold in Path(folder).glob("fold_*")):
-        return config
-    return configuration_in(load_json(str(plans)), config, is_frozen)
+    fold = Path(fold_folder)
+    begun = [each for each in fold.parent.glob("fold_*") if is_begun(each) and (goes_on or each.name != fold.name)]
+    plans = fold.parent / "plans.json"
+    return configuration_in(load_json(str(plans)), config, is_frozen) if begun and plans.is_file() else config

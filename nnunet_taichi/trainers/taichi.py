@@ -12,7 +12,6 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import nn
 
 from nnunet_taichi.architectures import TAICHINET
-from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.curriculum import stage, warmup_epochs
 from nnunet_taichi.curve_table import COLUMNS
 from nnunet_taichi.difficulty.coding import check_heads
@@ -56,24 +55,30 @@ class nnUNetTrainerTaichi(DurableTrainer):
                 "channel that carries the difficulty maps. Train 2d, 3d_lowres or 3d_fullres instead."
             )
         super().__init__(plans, configuration, fold, dataset_json, device)
-        self.config = self._choose_configuration()
-        # nnU-Net saves the plans for prediction, where the class method below has nothing else to go by
-        self.plans_manager.plans[REGIONS_KEY] = self.label_manager.has_regions
-        self.plans_manager.plans[CONFIG_KEY] = record(self.config)
+        self._take_configuration(goes_on=self.logger.resume)
         if self.config.easy_to_hard:
             check_heads(self._num_heads())
 
-    def _choose_configuration(self) -> TaiChiConfig:
-        """Return the class's configuration, or that of a model whose training was begun already."""
+    def _take_configuration(self, goes_on: bool) -> None:
+        """Take the class's configuration, or that of a model that was begun already, and record it in the plans.
+
+        nnU-Net saves the plans for prediction, where the class method below has nothing else to go by.
+        """
         own = type(self).config
-        config = configuration_of_model(self.output_folder_base, own, self.is_frozen)
-        config = begun_with(config, self.output_folder) if self.logger.resume else config  # --c
-        if differing := [name for name, value in record(own).items() if record(config)[name] != value]:
+        config = configuration_of_model(self.output_folder, goes_on, own, self.is_frozen)
+        self.config = begun_with(config, self.output_folder) if goes_on else config
+        plans = self.plans_manager.plans
+        plans |= {REGIONS_KEY: self.label_manager.has_regions, CONFIG_KEY: record(self.config)}
+        if differing := [name for name, value in record(own).items() if plans[CONFIG_KEY][name] != value]:
             self.print_to_log_file(
                 f"This model was begun with another configuration, and keeps it ({', '.join(differing)}). To train "
                 f"with the one of {type(self).__name__} as it is now, move {self.output_folder_base} away."
             )
-        return config
+
+    def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
+        """Take the configuration that the weights were trained with: `--val` and `--c` come here, a new start does not."""
+        self._take_configuration(goes_on=True)
+        super().load_checkpoint(filename_or_checkpoint)
 
     @classmethod
     def build_network_architecture(
@@ -130,7 +135,9 @@ class nnUNetTrainerTaichi(DurableTrainer):
 
     def prepare(self) -> None:
         """Make the difficulty maps, the one thing that the host does not have."""
-        if self.config.easy_to_hard and self.current_epoch < self.num_epochs:  # --c also repeats a validation
+        if self.config.easy_to_hard and self.current_epoch >= self.num_epochs:  # --c also repeats a validation
+            self.difficulty_folder = Mining(self).find()
+        elif self.config.easy_to_hard:
             warmup = warmup_epochs(self.num_epochs, self.config)
             self.print_to_log_file(
                 f"Stage 1 (easy): {warmup} epochs, stage 2 (hard): {self.num_epochs - warmup} epochs."

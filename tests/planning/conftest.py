@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from PIL import Image
@@ -17,6 +18,7 @@ from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.trainers import nnUNetTrainerTaichi
 
 MakeDataset = Callable[..., str]
+ON_CPU = "" if torch.cuda.is_available() else " -device cpu"  # in the command that trains
 LESION = {"background": 0, "lesion": 1}
 DISC_AND_CUP = {"background": 0, "disc": [1, 2], "cup": 2}
 SHAPES: dict[str, dict[str, Any]] = {

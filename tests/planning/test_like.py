@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DISC_AND_CUP, MakeDataset
+from conftest import DISC_AND_CUP, ON_CPU, MakeDataset
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 
 from nnunet_taichi import cli
@@ -122,6 +122,34 @@ def test_no_plans_at_all(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "There are none yet: plan without --like." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"2d": {}},
+        {"2d": []},
+        {"2d": {"patch_size": [64, 64], "architecture": {"network_class_name": "no.such.Network"}}},
+    ],
+)
+def test_plans_of_no_network_are_refused(folder: Path, capsys: pytest.CaptureFixture[str], broken: dict) -> None:
+    plans = json.loads((folder / "nnUNetPlans.json").read_text())
+    (folder / "Broken.json").write_text(json.dumps(plans | {"configurations": broken}))
+    assert cli.main(["plan", *SLIM, "--like", "Broken"]) == 1
+    assert "error: Broken are no plans of a network" in capsys.readouterr().err
+
+
+def test_other_plans_are_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):  # the same again is no harm
+        assert cli.main(["plan", *SLIM, "--like", "nnUNetPlans"]) == 0
+    plans = json.loads((folder / "nnUNetPlans.json").read_text())
+    plans["configurations"]["2d"]["batch_size"] = 3
+    (folder / "Mine.json").write_text(json.dumps(plans))
+    before = (folder / "nnUNetTaichiSlimPlans.json").read_bytes()
+    assert cli.main(["plan", *SLIM, "--like", "Mine"]) == 1
+    assert "Choose another name with -overwrite_plans_name" in capsys.readouterr().err
+    assert (folder / "nnUNetTaichiSlimPlans.json").read_bytes() == before
+    assert cli.main(["plan", *SLIM, "--like", "Mine", "-overwrite_plans_name", "SlimMine"]) == 0
+
+
 @pytest.mark.parametrize(("cases", "clean"), [(3, False), (2, False), (3, True)])
 def test_complete_data_need_no_preprocessing(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cases: int, clean: bool
@@ -130,7 +158,7 @@ def test_complete_data_need_no_preprocessing(
     fill(folder, "nnUNetPlans_2d", cases)
     assert cli.main(["plan", *SLIM, "--like", "nnUNetPlans", *["--clean"] * clean]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "Next: nnUNetv2_train 1 2d 0 -tr nnUNetTrainerTaichi -p nnUNetTaichiSlimPlans"
+        "Next: nnUNetv2_train 1 2d 0 -tr nnUNetTrainerTaichi -p nnUNetTaichiSlimPlans" + ON_CPU
         if cases == 3 and not clean
         else "Next: nnUNetv2_preprocess -d 1 -plans_name nnUNetTaichiSlimPlans -c 2d"
     )
@@ -149,7 +177,7 @@ def test_shared_data_stay(nnunet: Path, capsys: pytest.CaptureFixture[str]) -> N
     data = nnunet / "nnUNet_preprocessed" / "Dataset001_Made" / "nnUNetPlans_2d"
     arguments = ["plan_and_preprocess", *SLIM, "-c", "2d", "-np", "1", "-npfp", "1"]
     stays = "2d: nnUNetPlans_2d is complete, and stays as it is (--clean makes it anew)"
-    following = "Next: nnUNetv2_train 1 2d 0 -tr nnUNetTrainerTaichi -p nnUNetTaichiSlimPlans"
+    following = "Next: nnUNetv2_train 1 2d 0 -tr nnUNetTrainerTaichi -p nnUNetTaichiSlimPlans" + ON_CPU
 
     def run(*more: str) -> tuple[list[str], set[int]]:
         capsys.readouterr()

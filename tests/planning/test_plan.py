@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import MakeDataset
+from conftest import ON_CPU, MakeDataset
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 
 from nnunet_taichi import cli
@@ -94,7 +94,7 @@ def test_plan_and_preprocess_from_images(nnunet: Path, capsys: pytest.CaptureFix
     arguments = ["-d", "1", "--paper", "-c", "2d", "-np", "1", "-npfp", "1", "--verify_dataset_integrity"]
     assert cli.main(["plan_and_preprocess", *arguments]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "Next: nnUNetv2_train 1 2d 0 -tr nnUNetTrainerTaichi_Paper -p nnUNetTaichiPaperPlans"
+        "Next: nnUNetv2_train 1 2d 0 -tr nnUNetTrainerTaichi_Paper -p nnUNetTaichiPaperPlans" + ON_CPU
     )
     folder = nnunet / "nnUNet_preprocessed" / "Dataset001_Made" / "nnUNetTaichiPaperPlans_2d"
     cases = nnUNetDatasetBlosc2(str(folder))

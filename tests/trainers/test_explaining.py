@@ -25,6 +25,7 @@ from nnunet_taichi.explanation.cases import CaseFiles
 from nnunet_taichi.explanation.features import Features, deepest_features, mean_features, strongest_channels
 from nnunet_taichi.explanation.paths import OUTPUTS, TwoPathModel
 from nnunet_taichi.explanation.training_maps import difficulty_figure, find_maps
+from nnunet_taichi.trainers.model_record import CONFIG_KEY
 
 CPU = torch.device("cpu")
 BOTH = pytest.mark.parametrize("dataset", ["labels", "regions"], indirect=True)
@@ -85,13 +86,14 @@ def run_explain(*words):
 
 @BOTH
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_each_output_is_what_the_host_predicts_with_it(save_model, raw, request, monkeypatch, output):
+def test_each_output_is_what_the_host_predicts_with_it(save_model, raw, request, output):
     folder, labels = save_model(), HEADS[request.node.callspec.params["dataset"]]
     model = TwoPathModel(folder, "0", "checkpoint_final.pth", CPU)
     files = case_files(raw, "case_03")
     case = model.predict(files)
-    config = replace(trainers.nnUNetTrainerTaichi.config, prediction=output)
-    monkeypatch.setattr(trainers.nnUNetTrainerTaichi, "config", config)
+    plans = json.loads((folder / "plans.json").read_text())
+    plans[CONFIG_KEY]["prediction"] = output
+    (folder / "plans.json").write_text(json.dumps(plans))
     segmentation, probabilities = host_prediction(folder, files.images)
     assert case.heads == tuple(labels)
     assert len(np.unique(segmentation)) > 1
@@ -146,7 +148,7 @@ def test_the_command_writes_scores_and_pictures(save_model, raw, request, tmp_pa
     assert {case["case"] for case in explanation["cases"]} == set(VALIDATED)
     files = [case["picture"] for case in explanation["cases"]] + [figure["file"] for figure in explanation["figures"]]
     assert all(Image.open(tmp_path / "out" / file).size[0] > 200 for file in files)
-    assert explanation["notes"] == ["Easy and hard regions are left out: the fold has no maps of them."]
+    assert explanation["notes"] == ["Easy and hard regions are left out: no maps of them are on record for this fold."]
 
     model = TwoPathModel(folder, "0", "checkpoint_final.pth", CPU)
     errors, scores, dice = [], [], []

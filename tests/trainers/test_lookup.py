@@ -15,6 +15,8 @@ for name in sys.argv[1:]:
 """
 ENDINGS = ("", "_3epochs_2iterations_seed1", "_Paper", "_Paper_2epochs_3iterations_seed1")
 NAMES = [base + ending for base in ("nnUNetTrainer", *trainers.__all__) for ending in ENDINGS]
+NAMES += [f"{base}_Ultrasound_AdamW_2epochs" for base in ("nnUNetTrainer", "nnUNetTrainerTaichi_Model2")]
+NAMES += ["nnUNetTrainerUNetPlusPlusMiner", "nnUNetTrainerUNetPlusPlusMiner_Width50", "nnUNetTrainerFATNet_AdamW"]
 
 
 def test_host_finds_all_names(tmp_path: Path) -> None:

@@ -320,3 +320,14 @@ def test_a_training_goes_on_with_the_miner_that_it_began_with(
     assert (new in names) == (not goes_on)
     again = start_trainer(trainers.nnUNetTrainerTaichi_3epochs_1iterations_seed0, goes_on=True)
     assert mining.Mining(again).fold_folder == str(Path(trainer.difficulty_folder).parent)  # however often it goes on
+
+
+def test_repeating_a_validation_keeps_the_record_of_the_maps(dataset: Path, start_trainer: StartTrainer) -> None:
+    """`--c` of a finished training writes nnU-Net's debug.json anew, where `explain` finds the folder."""
+    name = trainers.nnUNetTrainerTaichi_1epochs_1iterations
+    trainer = start_trainer(name)
+    trainer.run_training()
+    again = start_trainer(name, goes_on=True)
+    again.load_checkpoint(str(Path(trainer.output_folder) / "checkpoint_final.pth"))
+    again.run_training()
+    assert again.difficulty_folder == trainer.difficulty_folder is not None

@@ -108,10 +108,23 @@ class TestRecord:
         assert load(Path(trainer.output_folder_base), "checkpoint_final.pth").attention is None
         for fold in (0, 1):
             later = start_trainer(getattr(trainers, name), fold)
-            later.initialize()
+            if fold == 0:  # --val
+                later.load_checkpoint(str(Path(trainer.output_folder) / "checkpoint_final.pth"))
+            else:
+                later.initialize()
             assert later.config == before
             assert later.network.attention is None
             assert "(attention, easy_to_hard)" in Path(later.log_file).read_text()
+
+    def test_is_the_classes_for_a_new_start(
+        self, dataset: Path, start_trainer: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of the only fold of a model."""
+        monkeypatch.setattr(nnUNetTrainerTaichi, "config", replace(TaiChiConfig(), easy_to_hard=False))
+        trainer_class = trainers.nnUNetTrainerTaichi_1epochs_1iterations
+        start_trainer(trainer_class).run_training()
+        monkeypatch.setattr(nnUNetTrainerTaichi, "config", TaiChiConfig())
+        assert start_trainer(trainer_class).config == TaiChiConfig()
 
     def test_is_the_classes_for_a_new_model(self, dataset: Path, start_trainer: Any) -> None:
         """Plans may come from a model of another trainer."""
