@@ -66,12 +66,13 @@ def plan_like(planner_class: type[NamedPlanner], dataset_id: int, source: str, n
         ) from error
     plans |= {"plans_name": planner.plans_identifier, "experiment_planner_used": planner_class.__name__}
     file = folder / f"{planner.plans_identifier}.json"
-    if known.get(file.stem, plans) != plans:
+    text = json.dumps(plans, indent=4) + "\n"
+    if file.stem in known and known[file.stem] != json.loads(text):
         raise ValueError(
             f"other plans are there as {file.stem} already, and models may depend on them. Choose another name with "
             f"-overwrite_plans_name, or remove {file}."
         )
-    write_whole(file, json.dumps(plans, indent=4) + "\n")
+    write_whole(file, text)
     print(f"Plans were saved to {file}")
     return plans, planner.plans_identifier
 
