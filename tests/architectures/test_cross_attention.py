@@ -136,3 +136,46 @@ def test_huge_features_do_not_overflow_in_half_precision():
         assert not (query @ key.transpose(1, 2)).isfinite().all()  # what half precision would have made of it
     for output in half:
         assert output.isfinite().all()
+
+
+def test_a_gate_is_closed_at_first_and_opens():
+    """Zero times the enhancement; what opens it is a gradient of its own."""
+    module = ChannelToSpatialCrossAttention(6, 2, gated=True).double()
+    pair = features(2, 6, 3, 5)
+    outputs = module(*pair)
+    for got, before in zip(outputs, pair, strict=True):
+        assert torch.equal(got, before)
+    sum(output.square().sum() for output in outputs).backward()
+    assert (module.gates.grad.flatten(1) != 0).all()
+    with torch.no_grad():
+        module.gates.fill_(1)
+    open_, plain = module(*pair), ChannelToSpatialCrossAttention(6, 2).double()
+    plain.load_state_dict({name: value for name, value in module.state_dict().items() if name != "gates"})
+    for got, wanted in zip(open_, plain(*pair), strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
+def test_own_values_bring_nothing_of_the_other_path_but_its_keys():
+    module = ChannelToSpatialCrossAttention(6, 2, values="own").double()
+    negative, positive = features(1, 6, 3, 5)
+    other = features(1, 6, 3, 5, seed=1)[0]
+    key = torch.cat((module.negative["key"](negative), module.positive["key"](positive)), 1).flatten(2)
+    weights = (module.negative["query"](negative).flatten(2) @ key.mT * 15**-0.5).softmax(-1)
+    added = (weights @ module.negative["value"](negative).flatten(2)).view(negative.shape)
+    torch.testing.assert_close(module(negative, positive)[0], negative + added)
+    assert not torch.allclose(module(negative, other)[0], module(negative, positive)[0])  # the keys are of both
+
+
+def test_normalised_values_have_no_scale():
+    """What is added to a path is the same for values of any scale and offset."""
+    module = ChannelToSpatialCrossAttention(6, 2, values="normalised").double()
+    pair = features(1, 6, 8, 8)
+    before = [torch.sub(*both) for both in zip(module(*pair), pair, strict=True)]
+    with torch.no_grad():
+        for path in (module.negative, module.positive):
+            path["value"].weight.mul_(100)
+            path["value"].bias.add_(7)
+    for after, path, wanted in zip(module(*pair), pair, before, strict=True):
+        got = after - path
+        torch.testing.assert_close(got, wanted, rtol=1e-2, atol=1e-3)
+        assert got.abs().max() < 5

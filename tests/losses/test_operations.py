@@ -57,17 +57,27 @@ def plain_loss(loss, outputs, targets):
         value = dice_loss(positive.sigmoid(), truth, valid, **dice) + bce_loss(positive, truth, valid)
         if negative is not None:
             goal = truth if config.mutual_learning == "consistent" else 1 - truth
-            value = value + dice_loss(negative.sigmoid(), goal, valid, **dice) + bce_loss(negative, goal, valid)
+            own = dice_loss(negative.sigmoid(), goal, valid, **dice)
+            inverse = dice_loss((-negative).sigmoid(), 1 - goal, valid, **dice)
+            sides = {"background": own, "lesion": inverse, "both": (own + inverse) / 2}
+            value = value + sides[config.background_dice] + bce_loss(negative, goal, valid)
+            if loss.training:
+                fused = (positive + (negative if config.mutual_learning == "consistent" else -negative)) / 2
+                fused_loss = dice_loss(fused.sigmoid(), truth, valid, **dice) + bce_loss(fused, truth, valid)
+                value = value + config.fused_weight * fused_loss
         if loss.training and loss.stage != Stage.WHOLE:
             chosen = (decode_difficulty(codes, heads) == loss.stage).to(positive.dtype)
             mask = valid
             if config.difficulty_terms == "masked":
                 mask = (1 - truth * (1 - chosen)) * (1 if valid is None else valid)
-            value = value + dice_loss(positive.sigmoid(), chosen, mask, skip_empty=True, **dice)
-            value = value + bce_loss(positive, chosen, mask, skip_empty=True)
+            term = dice_loss(positive.sigmoid(), chosen, mask, skip_empty=True, **dice)
+            term = term + bce_loss(positive, chosen, mask, skip_empty=True)
+            value = value + config.difficulty_weight * term
         if loss.training and negative is not None and config.complementary_loss and loss.stage != Stage.EASY:
             sign = -1 if config.mutual_learning == "consistent" else 1
-            value = value + complementary_loss((sign * negative).sigmoid(), positive.sigmoid())
+            teacher = positive.detach() if config.complementary_learner == "background" else positive
+            term = complementary_loss((sign * negative).sigmoid(), teacher.sigmoid())
+            value = value + config.complementary_weight * term
         values.append(value)
     return sum(weight * value for weight, value in zip(WEIGHTS, values, strict=True)) / sum(WEIGHTS)
 
@@ -97,6 +107,30 @@ def test_values_and_gradients_are_those_of_the_equations(kind, batch_dice, dtype
         loss.batch_dice = batch_dice
         check(loss, *batch, rtol)
     check(loss.eval(), *batch, rtol)
+
+
+@pytest.mark.parametrize("kind", ["one class", "three regions, ignore"])
+@pytest.mark.parametrize("batch_dice", [True, False])
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        {"background_dice": "both"},
+        {"background_dice": "lesion", "mutual_learning": "consistent"},
+        {"background_dice": "lesion", "fused_weight": 0.7},
+        {"fused_weight": 1.0, "mutual_learning": "consistent"},
+        {"difficulty_weight": 0.3, "complementary_weight": 0.1},
+        {"complementary_learner": "background"},
+    ],
+)
+def test_of_remedies(kind, batch_dice, remedy):
+    heads, regions, ignore = KINDS[kind]
+    batch = make_batch(heads, regions, ignore, 32, torch.float64)
+    for stage in Stage:
+        config = replace(CONFIG, **remedy)
+        loss = build(stage, heads, config, regions=regions, ignore_label=ignore, scale_weights=WEIGHTS)
+        loss.batch_dice = batch_dice
+        check(loss, *batch, 1e-9)
+        check(loss.eval(), *batch, 1e-9)
 
 
 def test_of_consistent_learning_and_of_one_path():
