@@ -1,0 +1,94 @@
+"""Keep what is finished of a benchmark: scores of every case, and what each training was made by.
+
+    python benchmarks/protocol/collect.py benchmarks/protocol/length.yaml -o benchmarks/results/busi/small --commit HASH
+
+`per_case.csv` has the columns of `nnunet_taichi compare`; `cells.csv` has a row a training, `groups.csv` the twins.
+Trainings that are there already stay as they are, so that results add up over machines.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import torch
+from nnunetv2.paths import nnUNet_raw, nnUNet_results
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+
+from nnunet_taichi.architectures.precision import cpu_has_bf16
+from nnunet_taichi.benchmark.plan import read_plan
+from nnunet_taichi.curve_table import CURVES
+from nnunet_taichi.evaluation.folds import find_unfinished
+from nnunet_taichi.evaluation.runs import find_runs
+from nnunet_taichi.evaluation.scoring import score
+
+CELL = ["trainer", "plans", "configuration", "fold"]
+
+
+def read_seconds(fold_folder: Path) -> float | None:
+    """Return the median seconds of an epoch, from our curves or else from nnU-Net's checkpoint."""
+    if (fold_folder / CURVES).is_file():
+        return float(pd.read_csv(fold_folder / CURVES)["seconds"].median())
+    log = torch.load(fold_folder / "checkpoint_final.pth", map_location="cpu", weights_only=False)["logging"]
+    times = zip(log["epoch_start_timestamps"], log["epoch_end_timestamps"], strict=True)
+    return float(pd.Series([end - start for start, end in times]).median())
+
+
+def machine() -> dict[str, str]:
+    """Say what the trainings ran on and with."""
+    model = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout
+    name = next((line.split(":")[1].strip() for line in model.splitlines() if line.startswith("Model name")), "")
+    versions = {f"{package}_version": version(package) for package in ("nnunetv2", "torch", "numpy")}
+    return {
+        "machine": f"{name}, {'bf16' if cpu_has_bf16() else 'no bf16'}",
+        "python": platform.python_version(),
+    } | versions
+
+
+def add(file: Path, rows: pd.DataFrame) -> None:
+    """Add rows to a table."""
+    old = [pd.read_csv(file, dtype={"fold": str})] if file.is_file() else []
+    table = pd.concat([*old, rows]).sort_values([*CELL, *(["case"] if "case" in rows else [])])
+    table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def write_groups(dataset: str, file: Path) -> None:
+    """Write the group of every case of the data set that has twins."""
+    twins = json.loads((Path(str(nnUNet_raw)) / dataset / "conversion.json").read_text())["twins"]
+    rows = [{"case": case, "group": min(group)} for group in twins for case in group]
+    pd.DataFrame(rows).sort_values("case").to_csv(file, index=False, lineterminator="\n")
+
+
+def main() -> None:
+    """Add the finished trainings that are not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", type=Path, help="PLAN.yaml of nnunet_taichi benchmark")
+    parser.add_argument("-o", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--commit", required=True, help="commit of the installed nnunet_taichi")
+    args = parser.parse_args()
+    args.o.mkdir(parents=True, exist_ok=True)
+    benchmark, problems = read_plan(args.plan)
+    assert not problems, problems
+    dataset = maybe_convert_to_dataset_name(int(benchmark.datasets[0]))
+    known = args.o / "cells.csv"
+    there = set(pd.read_csv(known, dtype=str)[CELL].itertuples(index=False, name=None)) if known.is_file() else set()
+    made_by = machine() | {"nnunet_taichi_commit": args.commit}
+    for trainer, plans in benchmark.models:
+        for fold in benchmark.folds:
+            cell = (trainer, plans, "2d", fold)
+            folder = Path(str(nnUNet_results)) / dataset / "__".join(cell[:3]) / f"fold_{fold}"
+            if cell in there or not folder.is_dir() or find_unfinished(folder, ".png"):
+                continue
+            cases = score(find_runs(dataset, "2d", [fold], [trainer], [plans]), 1)
+            add(args.o / "per_case.csv", cases)
+            measured = {"mean_dice": cases["dice"].mean(), "seconds_per_epoch": read_seconds(folder)}
+            add(known, pd.DataFrame([dict(zip(CELL, cell, strict=True)) | measured | made_by]))
+            print(*cell, f"{measured['mean_dice']:.4f}")
+    write_groups(dataset, args.o / "groups.csv")
+
+
+if __name__ == "__main__":
+    main()
