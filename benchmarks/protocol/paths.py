@@ -1,0 +1,102 @@
+"""What each path of the finished TaiChi models does, alone and together; in `paths.csv`, a row a training.
+
+    python benchmarks/protocol/paths.py benchmarks/protocol/remedies.yaml -o benchmarks/results/busi/small
+
+* Dice of the three outputs on the fold's validation cases.
+* `auroc`: how well the paths' disagreement tells the wrong pixels, and `auroc_plain` the plain fused probability.
+* `error_correlation` of the paths over pixels that belong to the lesion or that one of them gets wrong (1: the same
+  errors), and `gain`: Dice of the fused output less the mean of the paths' own.
+* `share`: weight of the lesion path's logits that is best on the training cases, and the Dice that it gives.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from nnunetv2.paths import nnUNet_raw, nnUNet_results
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from scipy.special import logit
+
+from nnunet_taichi.benchmark.plan import read_plan
+from nnunet_taichi.evaluation.folds import find_unfinished
+from nnunet_taichi.explanation.cases import find_cases, validation_cases
+from nnunet_taichi.explanation.measures import Measures
+from nnunet_taichi.explanation.paths import Case, TwoPathModel
+
+CELL = ["trainer", "plans", "fold"]
+SHARES = np.linspace(0, 1, 11)
+
+
+def mean_dice(cases: Sequence[Case], share: float) -> float:
+    """Return the mean Dice of a lesion path's share in the logits."""
+    scores = []
+    for case in cases:
+        lesion, background = (logit(case.probabilities[name].clip(1e-6, 1 - 1e-6)) for name in ("lesion", "background"))
+        mask = share * lesion + (1 - share) * background > 0
+        both = mask.sum() + case.truth.sum()
+        scores.append(2 * (mask & case.truth).sum() / both if both else 1.0)
+    return float(np.mean(scores))
+
+
+def correlate_errors(cases: Sequence[Case]) -> float:
+    """Return the correlation of the paths' errors where there is a lesion or an error."""
+    errors = []
+    for case in cases:
+        wrong = [case.masks[name] != case.truth for name in ("lesion", "background")]
+        errors.append(np.stack(wrong)[:, case.truth | wrong[0] | wrong[1]])
+    return float(np.corrcoef(np.concatenate(errors, 1))[0, 1])
+
+
+def measure(folder: Path, fold: str, raw: Path) -> dict[str, float]:
+    """Measure a model on the validation cases of a fold; a share of its paths is chosen on the training cases."""
+    model = TwoPathModel(folder, fold, "checkpoint_final.pth", torch.device("cpu"))
+    validated = validation_cases(folder / f"fold_{fold}", ".png")
+    every = [file.stem for file in sorted((raw / "labelsTr").glob("*.png"))]
+    files = find_cases(every, raw, model.dataset_json)
+    validation = [model.predict(files[name]) for name in validated]
+    training = [model.predict(file) for name, file in files.items() if name not in validated]
+    measures = Measures()
+    for case in validation:
+        measures.add(case)
+    summary = measures.summary()
+    dice = {f"{name}_dice": scores["dice_mean"] for name, scores in summary["outputs"].items()}
+    share = SHARES[int(np.argmax([mean_dice(training, each) for each in SHARES]))]
+    return dice | {
+        "auroc": summary["auroc"]["pixels"],
+        "auroc_plain": summary["auroc_baseline"]["pixels"],
+        "error_correlation": correlate_errors(validation),
+        "gain": dice["fused_dice"] - (dice["lesion_dice"] + dice["background_dice"]) / 2,
+        "share": float(share),
+        "share_dice": mean_dice(validation, share),
+    }
+
+
+def main() -> None:
+    """Add the finished trainings that are not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", type=Path, help="PLAN.yaml of nnunet_taichi benchmark")
+    parser.add_argument("-o", type=Path, required=True, help="folder of the results")
+    args = parser.parse_args()
+    benchmark, problems = read_plan(args.plan)
+    assert not problems, problems
+    dataset, file = maybe_convert_to_dataset_name(int(benchmark.datasets[0])), args.o / "paths.csv"
+    table = pd.read_csv(file, dtype={"fold": str}) if file.is_file() else pd.DataFrame(columns=CELL)
+    for trainer, plans in benchmark.models:
+        for fold in benchmark.folds:
+            folder = Path(str(nnUNet_results)) / dataset / f"{trainer}__{plans}__2d"
+            known = (table[CELL] == [trainer, plans, fold]).all(axis=1).any()
+            if known or "Taichi" not in trainer or find_unfinished(folder / f"fold_{fold}", ".png"):
+                continue
+            row = {"trainer": trainer, "plans": plans, "fold": fold} | measure(
+                folder, fold, Path(str(nnUNet_raw)) / dataset
+            )
+            table = pd.concat([table, pd.DataFrame([row])]).sort_values(CELL)
+            table.to_csv(file, index=False, float_format="%.4f", lineterminator="\n")
+            print(row)
+
+
+if __name__ == "__main__":
+    main()
