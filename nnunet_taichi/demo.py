@@ -79,7 +79,7 @@ def _print_settings(out: Path, environment: Mapping[str, str]) -> None:
     print(f"Everything goes to {out}; your own nnUNet_* variables are not used. The commands run with:")
     for name in sorted(name for name in environment if name.startswith("nnUNet_") or name in SETTINGS):
         print(f"export {name}={shlex.quote(environment[name])}")
-    print(flush=True)
+    print("\nAll this takes about five minutes on two CPU cores.\n", flush=True)
 
 
 def _prepare(command: CommandRunner, out: Path) -> None:
