@@ -1,6 +1,6 @@
 """Plans of a small scale: those of a data set with half the widths and batches of 8, and Slim plans like them.
 
-    nnunet_taichi convert busi SRC -d 164 --resize 64
+    nnunet_taichi convert busi SRC -d 164 --resize 64 -n BUSI64
     nnUNetv2_plan_and_preprocess -d 164 -c 2d
     python benchmarks/small_plans.py -d 164
 

@@ -21,23 +21,23 @@ class TaiChiConfig:
     # --- network (section III)
     attention: bool = True  # C2-attention between the bottlenecks (section III-B)
     attention_scale: Literal["none", "sqrt_positions"] = "none"  # as written; see benchmarks/attention_scale.py
-    attention_gate: bool = False  # a learned factor for each channel of what is added in equations 8-9, at first 0
-    attention_values: Literal["shared", "normalised", "own"] = "shared"  # equation 7; with zero mean and unit variance
-    # over the positions; or each path's own alone
+    attention_gate: bool = False  # a learned factor for each channel, at first 0, of what equations 8-9 add
+    attention_values: Literal["shared", "normalised", "own"] = "shared"  # "shared": equation 7; "normalised": the same,
+    # standardised over positions; "own": each path's
     head: Literal["none", "mlp", "conv"] = "mlp"  # complementary head; figure 10 (b, c) "mlp", (a) "conv"
     head_input: Literal["logits", "features"] = "logits"  # what equations 10-11 refine
     head_order: Literal["negative_first", "positive_first"] = "negative_first"  # figure 10 (c); (b) is the other
     head_expansion: int = 2  # MLP width on features: 32 -> 64 -> 32
     head_logit_channels: int = 64  # MLP width on logits, where an expansion of one channel would be two
     prediction: Literal["fused", "lesion", "background"] = "fused"  # what the host gets: both paths, O_p, or 1 - O_n
-    lesion_share: float = 0.5  # of the lesion path's logits in the fused ones; 0.5 decides as the mean of both does
+    lesion_share: float = 0.5  # weight of the lesion path in the fused logits; the background path has the rest
 
     # --- loss (section IV)
     complementary_loss: bool = True  # equation 18
     complementary_weight: float = 1.0  # of equation 18
-    complementary_learner: Literal["both", "background"] = "both"  # whom equation 18 moves
-    background_dice: Literal["background", "lesion", "both"] = "background"  # equation 16 of the background path: on
-    # G_n as written, most of the image; on the lesion by 1 - O_n; or the mean of both
+    complementary_learner: Literal["both", "background"] = "both"  # which paths get the gradient of equation 18
+    background_dice: Literal["background", "lesion", "both"] = "background"  # dice of the background path: O_n with G_n
+    # (equation 16), 1 - O_n with the lesion, or their mean
     fused_weight: float = 0.0  # of dice and cross-entropy on the fused output; the paper has none
     dice_smooth: float = 1e-5  # keeps equation 16 finite on empty sets
     deep_supervision: bool = True  # the host's scales; the paper has none
@@ -82,7 +82,7 @@ _CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.i
 
 MACHINE = ("cpu_bf16", "max_lost_epochs", "imagenet_weights")  # fields that are no part of the method
 
-PUBLISHED = TaiChiConfig()  # the method as the paper has it: stays as it is when a default above changes
+PUBLISHED = TaiChiConfig()  # the method of version 0.1.0; if a default above changes, its old value is written here
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Keep what is finished of a benchmark: scores of every case, and what each training was made by.
+"""Keep what is finished of a benchmark: the scores of every case, and the machine, versions and cost of each training.
 
     python benchmarks/protocol/collect.py benchmarks/protocol/length.yaml -o benchmarks/results/busi/small --commit HASH
 
-`per_case.csv` has the columns of `nnunet_taichi compare`; `cells.csv` has a row a training, `groups.csv` the twins.
+`per_case.csv` has the columns of `nnunet_taichi compare`; `cells.csv` has one row per training, `groups.csv` the twins.
 Trainings that are there already stay as they are, so that results add up over machines.
 """
 
@@ -38,7 +38,7 @@ def read_seconds(fold_folder: Path) -> float | None:
 
 
 def machine() -> dict[str, str]:
-    """Say what the trainings ran on and with."""
+    """Describe this machine and its versions; the script must run where the trainings ran."""
     model = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout
     name = next((line.split(":")[1].strip() for line in model.splitlines() if line.startswith("Model name")), "")
     versions = {f"{package}_version": version(package) for package in ("nnunetv2", "torch", "numpy")}
@@ -56,7 +56,7 @@ def add(file: Path, rows: pd.DataFrame) -> None:
 
 
 def write_groups(dataset: str, file: Path) -> None:
-    """Write the group of every case of the data set that has twins."""
+    """Write the group of each case that has a twin."""
     twins = json.loads((Path(str(nnUNet_raw)) / dataset / "conversion.json").read_text())["twins"]
     rows = [{"case": case, "group": min(group)} for group in twins for case in group]
     pd.DataFrame(rows).sort_values("case").to_csv(file, index=False, lineterminator="\n")

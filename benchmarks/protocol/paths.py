@@ -1,11 +1,11 @@
-"""What each path of the finished TaiChi models does, alone and together; in `paths.csv`, a row a training.
+"""What each path of the finished TaiChi models does, alone and together; in `paths.csv`, one row per training.
 
     python benchmarks/protocol/paths.py benchmarks/protocol/remedies.yaml -o benchmarks/results/busi/small
 
 * Dice of the three outputs on the fold's validation cases.
-* `auroc`: how well the paths' disagreement tells the wrong pixels, and `auroc_plain` the plain fused probability.
-* `error_correlation` of the paths over pixels that belong to the lesion or that one of them gets wrong (1: the same
-  errors), and `gain`: Dice of the fused output less the mean of the paths' own.
+* AUROC for finding wrong pixels: by the paths' disagreement (`auroc`), by the fused probability alone (`auroc_plain`).
+* `error_correlation`: of the paths' errors over the lesion and the pixels within 8 of it (1: the same errors, 0:
+  unrelated), and `gain`: Dice of the fused output less the mean of the paths' own.
 * `share`: weight of the lesion path's logits that is best on the training cases, and the Dice that it gives.
 """
 
@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from nnunetv2.paths import nnUNet_raw, nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from scipy.ndimage import binary_dilation
 from scipy.special import logit
 
 from nnunet_taichi.benchmark.plan import read_plan
@@ -28,10 +29,11 @@ from nnunet_taichi.explanation.paths import Case, TwoPathModel
 
 CELL = ["trainer", "plans", "fold"]
 SHARES = np.linspace(0, 1, 11)
+NEAR = 8  # pixels
 
 
 def mean_dice(cases: Sequence[Case], share: float) -> float:
-    """Return the mean Dice of a lesion path's share in the logits."""
+    """Return the mean Dice if the lesion path's logits have the weight `share`."""
     scores = []
     for case in cases:
         lesion, background = (logit(case.probabilities[name].clip(1e-6, 1 - 1e-6)) for name in ("lesion", "background"))
@@ -42,11 +44,12 @@ def mean_dice(cases: Sequence[Case], share: float) -> float:
 
 
 def correlate_errors(cases: Sequence[Case]) -> float:
-    """Return the correlation of the paths' errors where there is a lesion or an error."""
+    """Return the correlation of the paths' errors near the lesions; the region must not depend on the errors."""
     errors = []
     for case in cases:
         wrong = [case.masks[name] != case.truth for name in ("lesion", "background")]
-        errors.append(np.stack(wrong)[:, case.truth | wrong[0] | wrong[1]])
+        near = binary_dilation(case.truth[0, 0], iterations=NEAR)
+        errors.append(np.stack(wrong)[:, 0, 0, near])
     return float(np.corrcoef(np.concatenate(errors, 1))[0, 1])
 
 

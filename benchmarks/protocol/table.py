@@ -3,7 +3,7 @@
     python benchmarks/protocol/table.py benchmarks/results/busi/small --folds 4
 
 A case's Dice is averaged over the seeds of a trainer first of all. The interval is of a bootstrap of groups, p of a
-permutation test that flips the signs of the groups' sums. Only cases that all trainers have count.
+permutation test that flips the signs of the groups' sums. A comparison uses the cases and seeds that both models have.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def compare(difference: pd.Series, groups: pd.Series) -> tuple[float, float, flo
     """Return the mean of paired differences, its 95% interval, and p.
 
     Args:
-        difference: A value a case.
+        difference: One value per case.
         groups: Group of each case.
     """
     grouped = difference.groupby(groups)
@@ -37,15 +37,14 @@ def compare(difference: pd.Series, groups: pd.Series) -> tuple[float, float, flo
     return difference.mean(), interval.low, interval.high, p.pvalue
 
 
-def read_dice(folder: Path, folds: list[str]) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
-    """Return Dice by case and model, averaged over seeds; the seeds' spread; and the group of each case."""
+def read_dice(folder: Path, folds: list[str]) -> pd.DataFrame:
+    """Return the Dice of each case (rows), by model and seed (columns)."""
     rows = pd.read_csv(folder / "per_case.csv", dtype={"fold": str})
     rows = rows[rows["fold"].isin(folds)]
-    rows["model"] = rows["trainer"].str.replace(r"_seed\d+$", "", regex=True) + " " + rows["plans"]
-    dice = rows.pivot_table("dice", "case", "model").dropna()
-    by_seed = rows[rows["case"].isin(dice.index)].groupby(["model", "trainer"])["dice"].mean()
-    groups = pd.read_csv(folder / "groups.csv", index_col="case")["group"].reindex(dice.index)
-    return dice, by_seed.groupby("model").agg(["std", "size"]), groups.fillna(dice.index.to_series())
+    rows[["trainer", "seed"]] = rows["trainer"].str.extract(r"(.*)_seed(\d+)$")
+    return rows.assign(model=rows["trainer"] + " " + rows["plans"]).pivot(
+        index="case", columns=["model", "seed"], values="dice"
+    )
 
 
 def main() -> None:
@@ -53,20 +52,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder with per_case.csv and groups.csv")
     parser.add_argument("--folds", nargs="+", default=["0", "1", "2", "3"])
-    parser.add_argument("--reference", help="trainer without seed and plans (default: that of protocol.json)")
+    parser.add_argument("--reference", help="TRAINER PLANS, the trainer without _seed (default: of protocol.json)")
     parser.add_argument("--only", default="", help="regular expression that the models match")
     args = parser.parse_args()
     protocol = json.loads((args.folder / "protocol.json").read_text())
     reference = args.reference or " ".join(protocol["primary"]["reference"])
-    dice, seeds, groups = read_dice(args.folder, args.folds)
-    models = [reference, *(model for model in dice if model != reference and re.search(args.only, model))]
-    print(f"{len(dice)} cases, {groups.nunique()} groups\n")
-    print("| trainer, plans | seeds | Dice | SD of seeds | against the first, with 95% interval | p |")
-    print("|---|---|---|---|---|---|")
-    for model in models:
-        row = f"| {model} | {seeds['size'][model]} | {dice[model].mean():.3f} | {seeds['std'][model]:.3f} |"
-        if model != reference:
-            mean, low, high, p = compare(dice[model] - dice[reference], groups)
+    dice = read_dice(args.folder, args.folds)
+    groups = pd.read_csv(args.folder / "groups.csv", index_col="case")["group"].reindex(dice.index)
+    groups = groups.fillna(dice.index.to_series())
+    models = dict.fromkeys(model for model, _ in dice if re.search(args.only, model))
+    print("| trainer, plans | seeds | Dice | SD of seeds | cases | against the first, with 95% interval | p |")
+    print("|---|---|---|---|---|---|---|")
+    for model in dict.fromkeys([reference, *models]):
+        seeds = [seed for seed in dice[model] if seed in dice[reference]]
+        both = dice[[(name, seed) for name in dict.fromkeys((model, reference)) for seed in seeds]].dropna()
+        means = both[model].mean()
+        row = f"| {model} | {', '.join(seeds)} | {means.mean():.3f} | {means.std():.3f} | {len(both)} |"
+        if model != reference and seeds:
+            difference = both[model].mean(axis=1) - both[reference].mean(axis=1)
+            mean, low, high, p = compare(difference, groups[both.index])
             row += f" {mean:+.3f} [{low:+.3f}, {high:+.3f}] | {p:.4f} |"
         print(row)
 

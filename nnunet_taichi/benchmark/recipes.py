@@ -29,7 +29,7 @@ def find_trainer(name: str) -> type[nnUNetTrainer]:
         with contextlib.redirect_stdout(io.StringIO()):
             return recursive_find_trainer_class_by_name(name)
     except RuntimeError as error:
-        endings = "endings are _Paper or _Ultrasound, _AdamW, _<N>epochs, _<M>iterations and _seed<S>, in this order"
+        endings = "endings, in this order: _Paper, or _Ultrasound and _AdamW; then _<N>epochs, _<M>iterations, _seed<S>"
         raise ValueError(f"nnU-Net finds no {name} here or by {EXT_VARIABLE}; {endings}") from error
     except ImportError as error:
         raise ValueError(f"nnU-Net cannot look for {name}: {error}; try nnunet_taichi doctor") from error

@@ -118,9 +118,8 @@ class TaiChiLoss(nn.Module):
         """Return the rows that a target (B, C, N) gives, and regions to count, (B, K, N), boolean.
 
         A goal lies within its mask. After the paths come "difficulty", the lesion path on the stage's region, in the
-        easy and hard stage; "fused", the fused output, where it is supervised; and "inverse", the background path seen
-        from the lesion's side, where its dice is taken there. In training, targets with difficulty codes give regions,
-        as `PIXELS`.
+        easy and hard stage; "fused", the fused output, where it is supervised; and "inverse", 1 - O_n against the
+        lesion, if `background_dice` asks for it. In training, targets with difficulty codes give regions, as `PIXELS`.
         """
         width = 1
         if self.regions:
@@ -180,7 +179,7 @@ class TaiChiLoss(nn.Module):
         return self._weigh(dict(zip([*names, "complementary"], values, strict=False)))
 
     def _weigh(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Join the terms of a row that is no path's, and weigh them as configured."""
+        """Add up dice and cross-entropy of the extra rows, and apply the configured weights."""
         config = self.config
         for row, weight in (("difficulty", config.difficulty_weight), ("fused", config.fused_weight)):
             if f"{row}_dice" in terms:
@@ -223,7 +222,7 @@ def _sum_scales(maps: Tensor, sizes: list[int]) -> Tensor:
 
 
 def _seen(true: Tensor, row: int) -> Tensor:
-    """Tell which rows count, in the shape of `true`: all, but one with an empty goal does not."""
+    """Return which rows count, shaped like `true`: `row` where its goal has pixels, all others always."""
     seen = torch.ones_like(true, dtype=torch.bool)
     seen[..., row] = true[..., row] > 0
     return seen

@@ -1,4 +1,4 @@
-"""`<Trainer>_AdamW`: any trainer with AdamW, which gets further than nnU-Net's SGD in a short training."""
+"""`<Trainer>_AdamW`: any trainer with AdamW instead of nnU-Net's SGD, for short trainings."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a model was trained with, in its own plans: nnU-Net hands these back for everything that comes later."""
+"""A model's configuration, recorded in its plans.json, which nnU-Net loads for prediction and further folds."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
@@ -28,7 +28,8 @@ def configuration_in(plans: Mapping[str, Any], config: TaiChiConfig, is_frozen: 
 
     Args:
         plans: Plans of a model, or of a data set, which belong to no model yet.
-        config: Configuration of the trainer's class: of a new model; and, in part, of a model from before the record.
+        config: Configuration of the trainer's class, which a new model has. A model without a record has what of it
+            differs from today's defaults, and the defaults of 0.1.0 for the rest.
         is_frozen: Whether the class has had this configuration in all versions.
 
     Returns:
@@ -48,7 +49,7 @@ def configuration_in(plans: Mapping[str, Any], config: TaiChiConfig, is_frozen: 
         return replace(PUBLISHED, **{name: getattr(config, name) for name in MACHINE}, **known)
     if REGIONS_KEY not in plans or is_frozen:
         return config
-    defaults = record(TaiChiConfig())  # version 0.1.0 had the class's own choices, and its own defaults
+    defaults = record(TaiChiConfig())
     unchosen = [name for name, value in record(config).items() if value == defaults[name]]
     return replace(config, **{name: getattr(PUBLISHED, name) for name in unchosen})
 
@@ -60,7 +61,7 @@ def configuration_of_model(
 
     Args:
         fold_folder: Folder of the fold, in that of the trainer, plans and configuration.
-        goes_on: Whether this fold's own training counts; it does not where it starts anew.
+        goes_on: Whether this fold's training is continued. If it starts anew, only the other folds count.
         config: Configuration of the trainer's class.
         is_frozen: Whether the class has had this configuration in all versions.
     """

@@ -1,6 +1,6 @@
 """Trainer names are recipes: lengths and seeds are read from the name that nnU-Net looks up.
 
-<Base>[_Paper or _Ultrasound][_AdamW][_<N>epochs][_<M>iterations][_seed<S>]; _Paper has an optimizer of its own.
+<Base>[_Paper | [_Ultrasound][_AdamW]][_<N>epochs][_<M>iterations][_seed<S>]
 """
 
 import random

@@ -62,17 +62,19 @@ class nnUNetTrainerTaichi(DurableTrainer):
     def _take_configuration(self, goes_on: bool) -> None:
         """Take the class's configuration, or that of a model that was begun already, and record it in the plans.
 
-        nnU-Net saves the plans for prediction, where the class method below has nothing else to go by.
+        nnU-Net saves these plans. In prediction, `build_network_architecture` reads the configuration from them.
         """
         own = type(self).config
         config = configuration_of_model(self.output_folder, goes_on, own, self.is_frozen)
         self.config = begun_with(config, self.output_folder) if goes_on else config
         plans = self.plans_manager.plans
         plans |= {REGIONS_KEY: self.label_manager.has_regions, CONFIG_KEY: record(self.config)}
-        if differing := [name for name, value in record(own).items() if plans[CONFIG_KEY][name] != value]:
+        kept = plans[CONFIG_KEY]
+        if differing := [name for name, value in record(own).items() if kept[name] != value]:
+            changes = ", ".join(f"{name} {kept[name]!r} (class: {getattr(own, name)!r})" for name in differing)
             self.print_to_log_file(
-                f"This model was begun with another configuration, and keeps it ({', '.join(differing)}). To train "
-                f"with the one of {type(self).__name__} as it is now, move {self.output_folder_base} away."
+                f"This model keeps the configuration that it was begun with. The class differs now: {changes}. To "
+                f"train with that of the class, move {self.output_folder_base} away."
             )
 
     def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:

@@ -10,12 +10,12 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from scipy.ndimage import gaussian_filter
 
 MAX_ROTATION = math.radians(15)  # to either side
-SPECKLE, GRAIN = (0.0, 0.25), 0.7  # standard deviation of the factor, from to; blur of its noise, in pixels
+SPECKLE, GRAIN = (0.0, 0.25), 0.7  # range of the noise's standard deviation; blur of the noise, in pixels
 PROBABILITY = 0.2  # of speckle, in each image
 
 
 class Speckle(ImageOnlyTransform):
-    """Multiply an image by noise of a fine grain; brightness counts from the image's darkest value."""
+    """Multiply an image by fine-grained noise. Its darkest value counts as zero and does not change."""
 
     def get_parameters(self, **data_dict: Any) -> dict[str, Any]:
         """Draw the strength and the noise, of the image's shape (C, *spatial)."""
@@ -32,8 +32,8 @@ class Speckle(ImageOnlyTransform):
 class UltrasoundTraining(nnUNetTrainer):
     """Mixin in front of a trainer: small rotations, mirrored sideways alone, speckle; the rest is nnU-Net's.
 
-    nnU-Net turns images by up to 180 degrees and mirrors them upside down, in training and in prediction. In ultrasound
-    the probe is on top, and shadows fall downwards.
+    nnU-Net turns 2D images by up to 180 degrees, unless the patch is elongated, and mirrors them upside down, in
+    training and in prediction. In ultrasound the probe is on top, and shadows fall downwards.
 
     Raises:
         ValueError: The configuration is not 2D; how a volume lies is not known.

@@ -7,7 +7,7 @@ from nnunet_taichi.trainers.taichi import nnUNetTrainerTaichi
 
 
 class nnUNetTrainerTaichi_Published(nnUNetTrainerTaichi):
-    """The last row of table I: TaiChiNet as the paper has it, whatever nnUNetTrainerTaichi has learned since."""
+    """The last row of table I, as in version 0.1.0; it does not follow later defaults of nnUNetTrainerTaichi."""
 
     config, is_frozen = PUBLISHED, True
 

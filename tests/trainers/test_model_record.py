@@ -114,7 +114,8 @@ class TestRecord:
                 later.initialize()
             assert later.config == before
             assert later.network.attention is None
-            assert "(attention, easy_to_hard)" in Path(later.log_file).read_text()
+            message = "differs now: attention False (class: True), easy_to_hard False (class: True)"
+            assert message in Path(later.log_file).read_text()
 
     def test_is_the_classes_for_a_new_start(
         self, dataset: Path, start_trainer: Any, monkeypatch: pytest.MonkeyPatch
