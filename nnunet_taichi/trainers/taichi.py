@@ -79,7 +79,8 @@ class nnUNetTrainerTaichi(DurableTrainer):
 
     def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
         """Take the configuration that the weights were trained with; `--val` and `--c` load, a new start does not."""
-        self._take_configuration(goes_on=True)
+        if not self.logger.resume:  # the constructor took it already
+            self._take_configuration(goes_on=True)
         super().load_checkpoint(filename_or_checkpoint)
 
     @classmethod
