@@ -10,6 +10,7 @@ import argparse
 import json
 import platform
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +27,24 @@ from nnunet_taichi.evaluation.runs import find_runs
 from nnunet_taichi.evaluation.scoring import score
 
 CELL = ["trainer", "plans", "configuration", "fold"]
+
+
+def finished(plan: Path, table: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Yield the finished trainings of a plan that a table lacks: their `CELL`, and the folder of the fold.
+
+    Raises:
+        AssertionError: The plan cannot be read.
+    """
+    benchmark, problems = read_plan(plan)
+    assert not problems, problems
+    results = Path(str(nnUNet_results)) / maybe_convert_to_dataset_name(int(benchmark.datasets[0]))
+    there = set(pd.read_csv(table, dtype=str)[CELL].itertuples(index=False, name=None)) if table.is_file() else set()
+    for trainer, plans in benchmark.models:
+        for fold in benchmark.folds:
+            cell = (trainer, plans, "2d", fold)
+            folder = results / "__".join(cell[:3]) / f"fold_{fold}"
+            if cell not in there and folder.is_dir() and not find_unfinished(folder, ".png"):
+                yield cell, folder
 
 
 def read_seconds(fold_folder: Path) -> float | None:
@@ -70,24 +89,16 @@ def main() -> None:
     parser.add_argument("--commit", required=True, help="commit of the installed nnunet_taichi")
     args = parser.parse_args()
     args.o.mkdir(parents=True, exist_ok=True)
-    benchmark, problems = read_plan(args.plan)
-    assert not problems, problems
-    dataset = maybe_convert_to_dataset_name(int(benchmark.datasets[0]))
-    known = args.o / "cells.csv"
-    there = set(pd.read_csv(known, dtype=str)[CELL].itertuples(index=False, name=None)) if known.is_file() else set()
     made_by = machine() | {"nnunet_taichi_commit": args.commit}
-    for trainer, plans in benchmark.models:
-        for fold in benchmark.folds:
-            cell = (trainer, plans, "2d", fold)
-            folder = Path(str(nnUNet_results)) / dataset / "__".join(cell[:3]) / f"fold_{fold}"
-            if cell in there or not folder.is_dir() or find_unfinished(folder, ".png"):
-                continue
-            cases = score(find_runs(dataset, "2d", [fold], [trainer], [plans]), 1)
-            add(args.o / "per_case.csv", cases)
-            measured = {"mean_dice": cases["dice"].mean(), "seconds_per_epoch": read_seconds(folder)}
-            add(known, pd.DataFrame([dict(zip(CELL, cell, strict=True)) | measured | made_by]))
-            print(*cell, f"{measured['mean_dice']:.4f}")
-    write_groups(dataset, args.o / "groups.csv")
+    for cell, folder in finished(args.plan, args.o / "cells.csv"):
+        trainer, plans, configuration, fold = cell
+        dataset = folder.parent.parent.name
+        cases = score(find_runs(dataset, configuration, [fold], [trainer], [plans]), 1)
+        add(args.o / "per_case.csv", cases)
+        measured = {"mean_dice": cases["dice"].mean(), "seconds_per_epoch": read_seconds(folder)}
+        add(args.o / "cells.csv", pd.DataFrame([dict(zip(CELL, cell, strict=True)) | measured | made_by]))
+        write_groups(dataset, args.o / "groups.csv")
+        print(*cell, f"{measured['mean_dice']:.4f}")
 
 
 if __name__ == "__main__":

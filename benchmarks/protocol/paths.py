@@ -16,18 +16,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from nnunetv2.paths import nnUNet_raw, nnUNet_results
-from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+from collect import CELL, finished
+from nnunetv2.paths import nnUNet_raw
 from scipy.ndimage import binary_dilation
 from scipy.special import logit
 
-from nnunet_taichi.benchmark.plan import read_plan
-from nnunet_taichi.evaluation.folds import find_unfinished
 from nnunet_taichi.explanation.cases import find_cases, validation_cases
 from nnunet_taichi.explanation.measures import Measures
 from nnunet_taichi.explanation.paths import Case, TwoPathModel
 
-CELL = ["trainer", "plans", "fold"]
 SHARES = np.linspace(0, 1, 11)
 NEAR = 8  # pixels
 
@@ -53,10 +50,12 @@ def correlate_errors(cases: Sequence[Case]) -> float:
     return float(np.corrcoef(np.concatenate(errors, 1))[0, 1])
 
 
-def measure(folder: Path, fold: str, raw: Path) -> dict[str, float]:
+def measure(fold_folder: Path) -> dict[str, float]:
     """Measure a model on the validation cases of a fold; a share of its paths is chosen on the training cases."""
+    folder, fold = fold_folder.parent, fold_folder.name.removeprefix("fold_")
+    raw = Path(str(nnUNet_raw)) / folder.parent.name
     model = TwoPathModel(folder, fold, "checkpoint_final.pth", torch.device("cpu"))
-    validated = validation_cases(folder / f"fold_{fold}", ".png")
+    validated = validation_cases(fold_folder, ".png")
     every = [file.stem for file in sorted((raw / "labelsTr").glob("*.png"))]
     files = find_cases(every, raw, model.dataset_json)
     validation = [model.predict(files[name]) for name in validated]
@@ -83,22 +82,15 @@ def main() -> None:
     parser.add_argument("plan", type=Path, help="PLAN.yaml of nnunet_taichi benchmark")
     parser.add_argument("-o", type=Path, required=True, help="folder of the results")
     args = parser.parse_args()
-    benchmark, problems = read_plan(args.plan)
-    assert not problems, problems
-    dataset, file = maybe_convert_to_dataset_name(int(benchmark.datasets[0])), args.o / "paths.csv"
-    table = pd.read_csv(file, dtype={"fold": str}) if file.is_file() else pd.DataFrame(columns=CELL)
-    for trainer, plans in benchmark.models:
-        for fold in benchmark.folds:
-            folder = Path(str(nnUNet_results)) / dataset / f"{trainer}__{plans}__2d"
-            known = (table[CELL] == [trainer, plans, fold]).all(axis=1).any()
-            if known or "Taichi" not in trainer or find_unfinished(folder / f"fold_{fold}", ".png"):
-                continue
-            row = {"trainer": trainer, "plans": plans, "fold": fold} | measure(
-                folder, fold, Path(str(nnUNet_raw)) / dataset
-            )
-            table = pd.concat([table, pd.DataFrame([row])]).sort_values(CELL)
-            table.to_csv(file, index=False, float_format="%.4f", lineterminator="\n")
-            print(row)
+    file = args.o / "paths.csv"
+    for cell, fold_folder in finished(args.plan, file):
+        if "Taichi" not in cell[0]:
+            continue
+        row = dict(zip(CELL, cell, strict=True)) | measure(fold_folder)
+        old = [pd.read_csv(file, dtype={"fold": str})] if file.is_file() else []
+        table = pd.concat([*old, pd.DataFrame([row])]).sort_values(CELL)
+        table.to_csv(file, index=False, float_format="%.4f", lineterminator="\n")
+        print(row)
 
 
 if __name__ == "__main__":

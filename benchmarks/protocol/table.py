@@ -3,7 +3,8 @@
     python benchmarks/protocol/table.py benchmarks/results/busi/small --folds 4
 
 A case's Dice is averaged over the seeds of a trainer first of all. The interval is of a bootstrap of groups, p of a
-permutation test that flips the signs of the groups' sums. A comparison uses the cases and seeds that both models have.
+permutation test that flips the signs of the groups' sums. A comparison uses the cases, folds and seeds that both models
+have; on a data set that no fold saw, each fold's model scores every case.
 """
 
 import argparse
@@ -18,12 +19,12 @@ from scipy.stats import bootstrap, permutation_test
 RESAMPLES = 9999
 
 
-def compare(difference: pd.Series, groups: pd.Series) -> tuple[float, float, float, float]:
+def compare(difference: pd.Series, groups: list[str]) -> tuple[float, float, float, float]:
     """Return the mean of paired differences, its 95% interval, and p.
 
     Args:
-        difference: One value per case.
-        groups: Group of each case.
+        difference: One value per case (and fold).
+        groups: Group of each.
     """
     grouped = difference.groupby(groups)
     sums, sizes = grouped.sum().to_numpy(), grouped.size().to_numpy()
@@ -38,12 +39,12 @@ def compare(difference: pd.Series, groups: pd.Series) -> tuple[float, float, flo
 
 
 def read_dice(folder: Path, folds: list[str]) -> pd.DataFrame:
-    """Return the Dice of each case (rows), by model and seed (columns)."""
+    """Return the Dice of each case and fold (rows), by model and seed (columns)."""
     rows = pd.read_csv(folder / "per_case.csv", dtype={"fold": str})
     rows = rows[rows["fold"].isin(folds)]
     rows[["trainer", "seed"]] = rows["trainer"].str.extract(r"(.*)_seed(\d+)$")
     return rows.assign(model=rows["trainer"] + " " + rows["plans"]).pivot(
-        index="case", columns=["model", "seed"], values="dice"
+        index=["case", "fold"], columns=["model", "seed"], values="dice"
     )
 
 
@@ -58,8 +59,7 @@ def main() -> None:
     protocol = json.loads((args.folder / "protocol.json").read_text())
     reference = args.reference or " ".join(protocol["primary"]["reference"])
     dice = read_dice(args.folder, args.folds)
-    groups = pd.read_csv(args.folder / "groups.csv", index_col="case")["group"].reindex(dice.index)
-    groups = groups.fillna(dice.index.to_series())
+    twins = pd.read_csv(args.folder / "groups.csv", index_col="case")["group"]
     models = dict.fromkeys(model for model, _ in dice if re.search(args.only, model))
     print("| trainer, plans | seeds | Dice | SD of seeds | cases | against the first, with 95% interval | p |")
     print("|---|---|---|---|---|---|---|")
@@ -67,10 +67,11 @@ def main() -> None:
         seeds = [seed for seed in dice[model] if seed in dice[reference]]
         both = dice[[(name, seed) for name in dict.fromkeys((model, reference)) for seed in seeds]].dropna()
         means = both[model].mean()
-        row = f"| {model} | {', '.join(seeds)} | {means.mean():.3f} | {means.std():.3f} | {len(both)} |"
+        cases = both.index.unique("case").size
+        row = f"| {model} | {', '.join(seeds)} | {means.mean():.3f} | {means.std():.3f} | {cases} |"
         if model != reference and seeds:
             difference = both[model].mean(axis=1) - both[reference].mean(axis=1)
-            mean, low, high, p = compare(difference, groups[both.index])
+            mean, low, high, p = compare(difference, [twins.get(case, case) for case, _ in both.index])
             row += f" {mean:+.3f} [{low:+.3f}, {high:+.3f}] | {p:.4f} |"
         print(row)
 
