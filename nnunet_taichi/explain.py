@@ -19,6 +19,7 @@ from nnunet_taichi.explanation.pictures import TITLES
 from nnunet_taichi.explanation.training_maps import find_maps
 from nnunet_taichi.explanation.writing import choose_cases, write_pictures
 from nnunet_taichi.files import without_nan, write_whole
+from nnunet_taichi.nnunet.folds import read_state
 
 PICTURES = 12  # of the cases that nobody named
 
@@ -92,9 +93,11 @@ def _find_files(args: argparse.Namespace, model: TwoPathModel, fold_folder: Path
     validated = validation_cases(fold_folder, model.dataset_json["file_ending"])
     names = args.cases or validated
     if not names:
+        state = read_state(fold_folder)
+        command = " ".join(["nnUNetv2_train", args.d, args.c, args.f, "-tr", args.tr, "-p", args.p, state.flag]).strip()
         raise ValueError(
-            f"{fold_folder} has no validation/summary.json, so its validation cases are not known. Finish its training "
-            "(nnUNetv2_train ... --c) or its validation (--val), or name the cases to explain."
+            f"{fold_folder} {state.text}, so its validation cases are not known. Run {command}, or name the cases to "
+            "explain."
         )
     files = find_cases(names, Path(nnUNet_raw) / model.plans.dataset_name, model.dataset_json)
     if args.f == "all" or not files.keys() <= set(validated):

@@ -22,9 +22,9 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 from nnunet_taichi.architectures.precision import cpu_has_bf16
 from nnunet_taichi.benchmark.plan import read_plan
 from nnunet_taichi.curve_table import CURVES
-from nnunet_taichi.evaluation.folds import find_unfinished
 from nnunet_taichi.evaluation.runs import find_runs
 from nnunet_taichi.evaluation.scoring import score
+from nnunet_taichi.nnunet.folds import FoldState, checkpoint, read_state
 
 CELL = ["trainer", "plans", "configuration", "fold"]
 
@@ -43,7 +43,7 @@ def finished(plan: Path, table: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
         for fold in benchmark.folds:
             cell = (trainer, plans, "2d", fold)
             folder = results / "__".join(cell[:3]) / f"fold_{fold}"
-            if cell not in there and folder.is_dir() and not find_unfinished(folder, ".png"):
+            if cell not in there and read_state(folder) is FoldState.FINISHED:
                 yield cell, folder
 
 
@@ -51,7 +51,7 @@ def read_seconds(fold_folder: Path) -> float | None:
     """Return the median seconds of an epoch, from our curves or else from nnU-Net's checkpoint."""
     if (fold_folder / CURVES).is_file():
         return float(pd.read_csv(fold_folder / CURVES)["seconds"].median())
-    log = torch.load(fold_folder / "checkpoint_final.pth", map_location="cpu", weights_only=False)["logging"]
+    log = torch.load(checkpoint(fold_folder, "final"), map_location="cpu", weights_only=False)["logging"]
     times = zip(log["epoch_start_timestamps"], log["epoch_end_timestamps"], strict=True)
     return float(pd.Series([end - start for start, end in times]).median())
 

@@ -8,7 +8,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw, nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunet_taichi.evaluation.folds import read_json
+from nnunet_taichi.nnunet.folds import read_json
 from nnunet_taichi.planning.preprocessed import is_complete
 
 DEFAULT_FOLDS = 5  # that the host makes where no file says otherwise

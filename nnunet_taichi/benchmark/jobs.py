@@ -11,7 +11,7 @@ from typing import ClassVar
 from nnunet_taichi.benchmark.datasets import Dataset, Fold
 from nnunet_taichi.benchmark.plan import Benchmark
 from nnunet_taichi.benchmark.planning import PLANNING
-from nnunet_taichi.evaluation.folds import read_summary
+from nnunet_taichi.nnunet.folds import FoldState, read_state
 
 
 class Job(ABC):
@@ -105,7 +105,7 @@ class Mine(Job):
     def is_done(self) -> bool:
         """Look for the file that is written after the last map, or for trainings that need no maps any more."""
         last = self.fold.folder(self.miner) / "difficulty" / "difficulty.json"
-        return last.is_file() or all(training.is_trained() for training in self.trainings)
+        return last.is_file() or all(training.state.is_trained for training in self.trainings)
 
     def command(self) -> list[str]:
         """It resumes by itself."""
@@ -140,35 +140,23 @@ class Train(Job):
         """What the validation ends in."""
         return self.fold.folder(self.trainer) / "validation" / "summary.json"
 
-    def _checkpoint(self, name: str) -> Path:
-        return self.fold.folder(self.trainer) / f"checkpoint_{name}.pth"
-
-    def _is_begun(self) -> bool:
-        return self._checkpoint("latest").is_file() or self._checkpoint("best").is_file()
-
-    def _is_validated(self) -> bool:
-        return bool(read_summary(self.fold.folder(self.trainer), ""))
-
-    def is_trained(self) -> bool:
-        """Look for the final weights, which may have been deleted after the validation to save space."""
-        return self._checkpoint("final").is_file() or (self._is_validated() and not self._is_begun())
+    @property
+    def state(self) -> FoldState:
+        """What became of it so far."""
+        return read_state(self.fold.folder(self.trainer))
 
     def is_done(self) -> bool:
         """Look for a whole validation, and that it is not of earlier weights."""
-        final = self._checkpoint("final")
-        if not self.is_trained() or not self._is_validated():
-            return False
-        return not final.is_file() or modified(self.summary) >= modified(final)
+        return self.state is FoldState.FINISHED
 
     def command(self) -> list[str]:
-        """Start, go on, or only validate, as the checkpoints say."""
+        """Start, go on, or only validate."""
         fold, gpus = self.fold, self.benchmark.resources_of(self.kind).gpus
         words = ["nnUNetv2_train", str(fold.dataset.id), fold.configuration, fold.fold, "-tr", self.trainer]
         words += ["-p", fold.plans, "-device", self.benchmark.device]
         words += ["-num_gpus", str(gpus)] if gpus > 1 else []
-        if self.is_trained():  # --c would train no epoch, but write the weights anew
-            return [*words, "--val"]
-        return [*words, "--c"] if self._is_begun() else words
+        flag = self.state.flag
+        return [*words, flag] if flag else words
 
 
 def modified(file: Path) -> float:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from nnunetv2.paths import nnUNet_preprocessed
 
-from nnunet_taichi.evaluation.folds import find_unfinished, list_cases, read_json, read_summary
 from nnunet_taichi.evaluation.predictions import Run, some
 from nnunet_taichi.evaluation.settings import mixed_plans, other_data, other_labels, other_plans
+from nnunet_taichi.nnunet.folds import FoldState, checkpoint, list_cases, read_json, read_state, read_summary
 
 
 def find_problems(runs: Sequence[Run]) -> list[str]:
@@ -45,9 +45,8 @@ def fold_folders(runs: Sequence[Run]) -> Iterator[tuple[Run, str, Path]]:
 
 def _unfinished_folds(runs: Sequence[Run]) -> Iterator[str]:
     for run, fold, folder in fold_folders(runs):
-        if found := find_unfinished(folder, run.ending):
-            what, flag = found
-            yield f"{run.place(fold)} {what}: {run.command(fold, flag)}"
+        if (state := read_state(folder)) is not FoldState.FINISHED:
+            yield f"{run.place(fold)} {state.text}: {run.command(fold, state.flag)}"
 
 
 def _summaries_of_other_cases(runs: Sequence[Run]) -> Iterator[str]:
@@ -74,11 +73,14 @@ def _older_summaries(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _younger_models(runs: Sequence[Run]) -> Iterator[str]:
+    """Find best checkpoints of trainings that may have been begun anew; a younger final one is unfinished already."""
     for run, fold, folder in fold_folders(runs):
-        models = folder.glob("checkpoint_*.pth")
-        if max((model.stat().st_mtime for model in models), default=0.0) > _newest_prediction(run, fold):
-            what = "the model is younger than its predictions: if copying did not do that,"
-            yield f"{run.place(fold)}: {what} renew them: {run.command(fold, '--val')}"
+        best = checkpoint(folder, "best")
+        if best.is_file() and best.stat().st_mtime > _newest_prediction(run, fold):
+            what = (
+                f"{best.name} is younger than the predictions: if copying did not do that, a training was begun anew;"
+            )
+            yield f"{run.place(fold)}: {what} finish it: {run.command(fold, '--c')}"
 
 
 def _newest_prediction(run: Run, fold: str) -> float:

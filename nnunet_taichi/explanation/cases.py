@@ -6,7 +6,7 @@ from typing import Any
 
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
-from nnunet_taichi.evaluation.folds import read_summary
+from nnunet_taichi.nnunet.folds import FoldState, read_state, read_summary
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class CaseFiles:
 
 
 def validation_cases(fold_folder: Path, file_ending: str) -> list[str]:
-    """Return the cases that nnU-Net validated a fold on; none, if it did not, or not to the end."""
-    return sorted(read_summary(fold_folder, file_ending) or ())
+    """Return the cases that nnU-Net validated a fold on; none if the fold is not finished."""
+    is_finished = read_state(fold_folder) is FoldState.FINISHED
+    return sorted(read_summary(fold_folder, file_ending) or ()) if is_finished else []
 
 
 def find_cases(names: list[str], raw_dataset: Path, dataset_json: dict[str, Any]) -> dict[str, CaseFiles]:

@@ -20,8 +20,8 @@ from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.difficulty.coding import shares
 from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
 from nnunet_taichi.difficulty.storage import MapFolder, digest
+from nnunet_taichi.nnunet.folds import FoldState, checkpoint, has_checkpoint, read_state
 from nnunet_taichi.trainers.durable import CONFIGURATION
-from nnunet_taichi.trainers.model_record import is_begun
 from nnunet_taichi.trainers.paper import PaperTraining, make_paper_trainer
 from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.recipe import make_trainer
@@ -41,7 +41,7 @@ class Mining:
         plans_and_configuration = os.path.basename(trainer.output_folder_base).removeprefix(type(trainer).__name__)
         model = self.miner_class.__name__ + plans_and_configuration
         self.fold_folder = join(os.path.dirname(trainer.output_folder_base), model, f"fold_{trainer.fold}")
-        self.checkpoint = join(self.fold_folder, "checkpoint_final.pth")
+        self.checkpoint = str(checkpoint(self.fold_folder, "final"))
         self.cases = sorted(trainer.do_split()[0])  # the training cases; no other is ever opened
         preprocessed = trainer.preprocessed_dataset_folder
         files = [join(preprocessed, case + ending) for case in self.cases for ending in ("_seg.b2nd", ".npz")]
@@ -75,28 +75,29 @@ class Mining:
             RuntimeError: the split changed since U-Net++ was started.
         """
         record = join(self.fold_folder, TRAINING_CASES)
-        if from_rank_0(self._started() and isfile(record) and load_json(record) != self.cases):
+        if from_rank_0(has_checkpoint(self.fold_folder) and isfile(record) and load_json(record) != self.cases):
             raise RuntimeError(
                 f"The split of fold {self.trainer.fold} changed since {self.miner_class.__name__} was trained on it. "
                 f"Restore splits_final.json, or remove {self.fold_folder} to train it anew."
             )
 
-    def _started(self) -> bool:
-        return is_begun(self.fold_folder)
+    def _is_trained(self) -> bool:
+        """Tell whether there are final weights, of a training that was not begun anew after them."""
+        return isfile(self.checkpoint) and read_state(self.fold_folder).is_trained
 
     def _announce(self) -> None:
         """Say what this will cost, in epochs, files and disk."""
         trainer, name = self.trainer, self.miner_class.__name__
         maps = sum(os.path.getsize(file) for file in self.segmentations) / 1e6
         training = "is trained already"
-        if not isfile(self.checkpoint):
+        if not self._is_trained():
             plans, configuration = trainer.plans_manager, trainer.configuration_manager
             with torch.device("meta"):
                 network = self.miner_class.build_network_architecture(plans, configuration, 1, 2)
             checkpoints = (
                 2 * 12 * sum(p.numel() for p in network.parameters()) / 1e6
             )  # two files, at most three floats a weight
-            how = "goes on to" if self._started() else "trains"
+            how = "goes on to" if read_state(self.fold_folder) is FoldState.BEGUN else "trains"
             training = f"{how} {self.miner_class.epochs} epochs first (checkpoints of {checkpoints:.0f} MB)"
         trainer.print_to_log_file(
             f"Easy-to-hard: {name} {training}, then {len(self.cases)} maps of about {maps:.1f} MB in all are written "
@@ -106,17 +107,17 @@ class Mining:
     def _trained_miner(self) -> nnUNetTrainer:
         """Return the miner with its final weights: loaded, resumed from where it stopped, or trained anew."""
         trainer = self.trainer
-        started = from_rank_0(self._started())
-        finished = from_rank_0(isfile(self.checkpoint))
+        finished = from_rank_0(self._is_trained())
+        goes_on = finished or from_rank_0(read_state(self.fold_folder) is FoldState.BEGUN)
         with without_wandb():
             miner = self.miner_class(
-                {**deepcopy(trainer.plans_manager.plans), "continue_training": started},
+                {**deepcopy(trainer.plans_manager.plans), "continue_training": goes_on},
                 trainer.configuration_name,
                 trainer.fold,
                 trainer.dataset_json,
                 trainer.device,
             )
-        maybe_load_checkpoint(miner, started, False)
+        maybe_load_checkpoint(miner, goes_on, False)
         if not finished:
             miner.run_training()
         return miner
@@ -188,7 +189,7 @@ def begun_with(config: TaiChiConfig, fold_folder: str | Path) -> TaiChiConfig:
     """
     folder = Path(fold_folder)
     record = folder / CONFIGURATION
-    if not record.is_file() or not is_begun(folder):
+    if not record.is_file() or not has_checkpoint(folder):
         return config
     recorded = {"miner_width": 1.0, **load_json(str(record))}
     return replace(config, **{name: recorded[name] for name in ("miner_width", "miner_fraction")})

@@ -8,14 +8,9 @@ from typing import Any
 from batchgenerators.utilities.file_and_folder_operations import load_json
 
 from nnunet_taichi.config import MACHINE, PUBLISHED, TaiChiConfig
+from nnunet_taichi.nnunet.folds import has_checkpoint
 
 REGIONS_KEY, CONFIG_KEY = "nnunet_taichi_regions", "nnunet_taichi_config"  # in plans.json
-CHECKPOINTS = ("final", "latest", "best")  # from any of which nnU-Net continues
-
-
-def is_begun(fold_folder: str | Path) -> bool:
-    """Say whether there is a training in a folder that can be continued."""
-    return any(Path(fold_folder, f"checkpoint_{name}.pth").is_file() for name in CHECKPOINTS)
 
 
 def record(config: TaiChiConfig) -> dict[str, Any]:
@@ -66,6 +61,10 @@ def configuration_of_model(
         is_frozen: Whether the class has had this configuration in all versions.
     """
     fold = Path(fold_folder)
-    begun = [each for each in fold.parent.glob("fold_*") if is_begun(each) and (goes_on or each.name != fold.name)]
+    folds = [each for each in fold.parent.glob("fold_*") if goes_on or each.name != fold.name]
     plans = fold.parent / "plans.json"
-    return configuration_in(load_json(str(plans)), config, is_frozen) if begun and plans.is_file() else config
+    return (
+        configuration_in(load_json(str(plans)), config, is_frozen)
+        if any(map(has_checkpoint, folds)) and plans.is_file()
+        else config
+    )

@@ -176,8 +176,8 @@ def test_text_of_several_problems():
         (["checkpoint_latest.pth", "checkpoint_best.pth"], "not finished its training", " --c"),
         (["checkpoint_best.pth"], "not finished its training", " --c"),
         (["checkpoint_final.pth", "checkpoint_best.pth"], "not finished its validation", " --val"),
-        (["checkpoint_final.pth", "checkpoint_latest.pth"], "being trained anew", " --val"),
-        ([], "not finished its validation", ""),
+        (["checkpoint_final.pth", "checkpoint_latest.pth"], "being trained anew", ""),
+        ([], "has not been trained", ""),
     ],
 )
 def test_unfinished_fold(tree, there, what, flag):
@@ -324,12 +324,13 @@ def test_summary_older_than_its_predictions(tree):
     only(check_runs(find(tree)), f"{OURS}__nnUNetPlans__2d/fold_0", "summary.json is older")
 
 
-@pytest.mark.parametrize("name", ["checkpoint_final.pth", "checkpoint_best.pth"])
-def test_model_younger_than_its_predictions(tree, name):
+def test_model_younger_than_its_predictions(tree):
     fold = tree.model(OURS) / "fold_0"
-    (fold / "checkpoint_final.pth").rename(fold / name)
-    set_time(fold / name, 0)
-    only(check_runs(find(tree)), "model is younger than its predictions", "--val")
+    final = fold / "checkpoint_final.pth"
+    set_time(final, 0)
+    only(problems(check_runs, find(tree)), "older than checkpoint_final.pth", "--val")
+    final.rename(fold / "checkpoint_best.pth")
+    only(check_runs(find(tree)), "checkpoint_best.pth is younger than the predictions", "--c")
 
 
 # what the runs were trained with
@@ -482,7 +483,7 @@ def test_json_is_utf_8_whatever_the_locale(tmp_path):
     summary.write_text('{"metric_per_case": [{"prediction_file": "Läsion_000.png", "metrics": {}}]}', encoding="utf-8")
     code = f"""
 from pathlib import Path
-from nnunet_taichi.evaluation.folds import read_json
+from nnunet_taichi.nnunet.folds import read_json
 from nnunet_taichi.explanation.cases import validation_cases
 print(ascii([read_json(Path({str(summary)!r})), validation_cases(Path({str(tmp_path)!r}), ".png")]))
 """

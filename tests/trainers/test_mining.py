@@ -137,6 +137,37 @@ def test_started_miner_is_resumed(dataset: Path, start_trainer: StartTrainer, mo
     assert sorted(read_maps(folder)) == sorted(TRAINING)
 
 
+@pytest.mark.parametrize(
+    ("checkpoints", "trained"),
+    [
+        (("final",), []),
+        (("final", "best"), []),
+        (("final", "latest"), list(range(12))),  # begun anew, by hand
+        ((), list(range(12))),
+    ],
+)
+def test_the_miner_goes_on_as_its_files_say(
+    dataset: Path,
+    start_trainer: StartTrainer,
+    monkeypatch: pytest.MonkeyPatch,
+    checkpoints: tuple[str, ...],
+    trained: list[int],
+) -> None:
+    trainer = start_trainer(LONG)
+    folder = Path(trainer.mine())
+    final = checkpoint_of(folder).rename(folder.parent / "kept.pth")
+    for file in folder.parent.glob("checkpoint_*.pth"):
+        file.unlink()
+    for name in checkpoints:
+        shutil.copy(final, folder.parent / f"checkpoint_{name}.pth")
+    epochs = record_epochs(monkeypatch)
+    assert Path(start_trainer(LONG).mine()) == folder
+    assert epochs == []  # the maps are usable, without the miner too
+    shutil.rmtree(folder)
+    start_trainer(LONG).mine()
+    assert epochs == trained
+
+
 def test_mining_opens_no_validation_case(
     dataset: Path, start_trainer: StartTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

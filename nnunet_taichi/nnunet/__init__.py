@@ -1,0 +1,1 @@
+"""What nnU-Net keeps in its folders, and how its commands are called."""
