@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from nnunet_taichi.files import whole
 from nnunet_taichi.host_commands import CommandError, CommandRunner, Cost, isolated_environment
 
 DATASET_ID, DATASET_NAME = 900, "Phantoms"
@@ -147,7 +148,8 @@ def _report(out: Path, costs: Mapping[str, Cost]) -> None:
         training_cases_block(out / "nnUNet_preprocessed" / dataset / "nnUNetPlans_2d", _choose_maps(maps)),
     ]
     title = f"nnunet_taichi demo: phantoms, {EPOCHS} epochs of {ITERATIONS} iterations"
-    contact_sheet(blocks, title).savefig(out / "contact_sheet.png", dpi=110)
+    with whole(out / "contact_sheet.png") as partial:
+        contact_sheet(blocks, title).savefig(partial, dpi=110)
     print(f"\n{format_table(results)}\n\n{mining_line(maps)}\n{NOTES}\n")
     print(f"comparison:    {out / 'comparison' / 'report.html'}\ncontact sheet: {out / 'contact_sheet.png'}")
     print(f"models:        {models}\npredictions:   {out / 'predictions'}")

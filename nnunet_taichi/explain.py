@@ -79,7 +79,7 @@ def _explain(args: argparse.Namespace) -> Path:
         **measures.summary(),
         **write_pictures(model, drawn, measures, find_maps(fold_folder), preprocessed, folder),
     }
-    measures.table.to_csv(folder / "explanation.csv", index=False)
+    write_whole(folder / "explanation.csv", measures.table.to_csv(index=False, lineterminator="\n"))
     write_whole(folder / "explanation.json", json.dumps(without_nan(explanation), indent=1))
     return folder
 

@@ -1,18 +1,33 @@
-"""Text files that are whole or not there, and what JSON can hold."""
+"""Files that are whole or not there, and what JSON can hold."""
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
-def write_whole(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8 beside its place and rename it."""
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """Give a path beside `path`, with the same ending, to write to; rename it when all went well, else remove it.
+
+    A link in the place of `path` is replaced, not followed.
+    """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    partial = path.with_name(f".partial.{path.name}")
+    partial.unlink(missing_ok=True)  # of a killed run, or a link
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_whole(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def without_nan(value: Any) -> Any:

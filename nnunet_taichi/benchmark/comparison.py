@@ -35,21 +35,16 @@ class Compare(Job):
         return self.benchmark.output / f"{self.dataset.name}_{self.configuration}"
 
     def is_done(self) -> bool:
-        """Look for a report of these trainings that is younger than each of them."""
-        report = self.folder / "report.html"
-        if not report.is_file() or not all(training.is_done() for training in self.trainings):
+        """Look for a report of these trainings that is younger than each of them, and than the table of its cases."""
+        report, table = self.folder / "report.html", self.folder / "per_case.csv"
+        if not (report.is_file() and table.is_file() and all(training.is_done() for training in self.trainings)):
             return False
-        return (
-            modified(report) >= max(modified(training.summary) for training in self.trainings)
-            and self._is_of_the_plan()
-        )
+        newest = max(map(modified, [table, *(training.summary for training in self.trainings)]))
+        return modified(report) >= newest and self._is_of_the_plan()
 
     def _is_of_the_plan(self) -> bool:
         """Read from its table of cases what the report is about; the plan may have changed since."""
-        table = self.folder / "per_case.csv"
-        if not table.is_file():
-            return False
-        with table.open(encoding="utf-8", newline="") as file:
+        with (self.folder / "per_case.csv").open(encoding="utf-8", newline="") as file:
             compared = {(row["trainer"], row["fold"], row["plans"]) for row in csv.DictReader(file)}
         wanted = {(training.trainer, training.fold.fold, training.fold.plans) for training in self.trainings}
         # it compares whatever plans among these each trainer was trained with

@@ -16,6 +16,7 @@ from nnunet_taichi.benchmark.fields import DEFAULTS
 from nnunet_taichi.benchmark.graph import find_job, make_jobs, to_do
 from nnunet_taichi.benchmark.jobs import Job
 from nnunet_taichi.benchmark.plan import Benchmark, read_plan
+from nnunet_taichi.files import write_whole
 
 SNAKEFILE = Path(__file__).with_name("Snakefile")
 HERE = ("--cores", "all", "--resources", "gpu=1")  # without arguments of the user: one training at a time on the GPU
@@ -55,7 +56,7 @@ def _own_arguments(benchmark: Benchmark) -> list[str]:
 def _write_configuration(benchmark: Benchmark) -> Path:
     """Tell the Snakefile the plan; on the command line a path with a colon would be read as YAML."""
     file = benchmark.folder / "snakemake.json"
-    file.write_text(json.dumps({"plan": str(benchmark.path)}), encoding="utf-8")
+    write_whole(file, json.dumps({"plan": str(benchmark.path)}))
     return file
 
 

@@ -17,6 +17,7 @@ from nnunet_taichi.dataset_conversion import splits
 from nnunet_taichi.dataset_conversion.duplicates import Twin, group
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.images import read_any
+from nnunet_taichi.files import whole
 
 COLUMNS, ROWS = 8, 6  # pairs a row, and rows of pairs a sheet
 SHEETS = 10  # a film has thousands of pairs; its weakest are drawn
@@ -123,7 +124,7 @@ def _describe_folds(title: str, audit: Audit, folds: Sequence[splits.Fold]) -> s
 
 def write_csv(audit: Audit, path: Path) -> Path:
     """Write a row for each pair of twins, the surest first."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["group", "first", "second", "first_class", "second_class", "kind", "correlation"])
         for twin in sorted(audit.twins, key=lambda twin: -twin.correlation):
@@ -146,9 +147,9 @@ def write_sheets(audit: Audit, folder: Path) -> Iterator[Path]:
         blocks.append(Block(f"Twins {start + 1} to {start + len(pairs)} of {len(twins)}", *_draw(audit, pairs)))
     for page, start in enumerate(range(0, len(blocks), ROWS), 1):
         path = folder / f"twins_{page:02d}.png"
-        contact_sheet(
-            blocks[start : start + ROWS], f"Twins, sheet {page}: group and correlation of each pair, the weakest first"
-        ).savefig(path, dpi=100)
+        title = f"Twins, sheet {page}: group and correlation of each pair, the weakest first"
+        with whole(path) as partial:
+            contact_sheet(blocks[start : start + ROWS], title).savefig(partial, dpi=100)
         yield path
 
 

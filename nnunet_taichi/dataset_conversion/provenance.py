@@ -13,6 +13,7 @@ from typing import Any
 from nnunet_taichi import __version__
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.findings import Findings
+from nnunet_taichi.files import write_whole
 
 FILE_NAME = "conversion.json"
 
@@ -66,7 +67,7 @@ def describe(
 def write_json(path: Path, content: Any) -> None:
     """Write JSON that people can read and that does not depend on the system."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_whole(path, text)
 
 
 def read(dataset: Path) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from nnunet_taichi.dataset_conversion.arguments import positive
 from nnunet_taichi.discovery import DATA_VARIABLES, require_variables
 from nnunet_taichi.evaluation.explanations import read_explanation
 from nnunet_taichi.evaluation.quoted import quoted_rows
-from nnunet_taichi.evaluation.report import write_report
+from nnunet_taichi.evaluation.report import make_page
 from nnunet_taichi.evaluation.runs import Run, check_runs, find_runs, folder_runs
-from nnunet_taichi.evaluation.scoring import score, units
+from nnunet_taichi.evaluation.scoring import COLUMNS, score, units
 from nnunet_taichi.evaluation.statistics import compare_pairs
-from nnunet_taichi.evaluation.summary import RUN, Policy, normal_images, summarise
+from nnunet_taichi.evaluation.summary import Policy, normal_images, summarise
 from nnunet_taichi.evaluation.summary_files import to_markdown, write_files
 from nnunet_taichi.evaluation.summary_tables import Comparison
+from nnunet_taichi.files import write_whole
 
 PLANS = "each trainer is compared with each of these that it was trained with (default: nnUNetPlans)"
 
@@ -27,7 +28,11 @@ PLANS = "each trainer is compared with each of these that it was trained with (d
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `nnunet_taichi compare`, named as nnU-Net's."""
     parser.add_argument(
-        "-o", type=Path, required=True, metavar="OUT", help="folder for per_case.csv, summary.* and report.html"
+        "-o",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help="folder for per_case.csv, summary.*, comparison.json and report.html",
     )
     trained = parser.add_argument_group("what nnU-Net trained and validated")
     trained.add_argument("-d", metavar="DATASET", help="dataset name or id")
@@ -62,14 +67,14 @@ def run(args: argparse.Namespace) -> int:
         runs = _find_runs(args)
         warnings = check_runs(runs, args.allow_missing)
         explanations = [read_explanation(folder) for folder in args.explanation]
-        _require_no_results(args.o)
         args.o.mkdir(parents=True, exist_ok=True)
         per_case = score(runs, args.np)
-        per_case.to_csv(args.o / "per_case.csv", index=False, lineterminator="\n")
         common = common_cases(per_case)
         comparison = compare(runs, common, args.empty_masks, warnings)
+        page = make_page(comparison, runs, common, args.gallery, explanations)
+        write_whole(args.o / "per_case.csv", per_case.to_csv(columns=COLUMNS, index=False, lineterminator="\n"))
         write_files(comparison, args.o)
-        write_report(args.o / "report.html", comparison, runs, common, args.gallery, explanations)
+        write_whole(args.o / "report.html", page)  # last: `benchmark` takes it for a sign that all is written
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -106,8 +111,7 @@ def common_cases(per_case: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: there are none.
     """
-    run = per_case.groupby(RUN).ngroup()
-    common = per_case[run.groupby(per_case["case"]).transform("nunique") == run.nunique()]
+    common = per_case[per_case.groupby("case")["run"].transform("nunique") == per_case["run"].nunique()]
     if common.empty:
         raise ValueError("no case was predicted by all: expected trainings of the same folds of the same data")
     return common
@@ -130,16 +134,6 @@ def _find_runs(args: argparse.Namespace) -> list[Run]:
         raise ValueError("-d, -c and -tr are needed, all three")
     require_variables(*DATA_VARIABLES)
     return find_runs(args.d, args.c, args.f, args.tr, args.p)
-
-
-def _require_no_results(out: Path) -> None:
-    """Refuse to write over nnU-Net's own summary.
-
-    Raises:
-        ValueError: there is one.
-    """
-    if (out / "summary.json").is_file() and not (out / "summary.md").is_file():
-        raise ValueError(f"{out} holds a summary.json that is nnU-Net's: choose a folder for the comparison alone")
 
 
 def _named_folder(text: str) -> tuple[str, Path]:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from nnunet_taichi.evaluation.charts import Chart
 from nnunet_taichi.evaluation.embedding import embed_pixels
-from nnunet_taichi.evaluation.report_tables import SortableTable, to_sortable
-from nnunet_taichi.evaluation.summary_tables import Table
+from nnunet_taichi.evaluation.report_tables import PageTable, to_page
+from nnunet_taichi.evaluation.summary_tables import Cell, Column, Table
 
 FILE = "explanation.json"
 OUTPUTS = {
@@ -38,7 +38,7 @@ class Explanation:
     """A section of the report."""
 
     title: str
-    table: SortableTable
+    table: PageTable
     notes: Sequence[str]
     charts: Sequence[Chart]
     cases: Sequence[Picture]
@@ -61,10 +61,14 @@ def read_explanation(folder: Path) -> Explanation:
 
 def _to_section(content: Mapping[str, Any], folder: Path) -> Explanation:
     rows = [
-        [OUTPUTS.get(output, output), _number(scores["dice_mean"]), str(scores["n"])]
+        [
+            Cell(OUTPUTS.get(output, output)),
+            Cell(_number(scores["dice_mean"]), number=scores["dice_mean"]),
+            Cell(str(scores["n"]), number=scores["n"]),
+        ]
         for output, scores in content["outputs"].items()
     ]
-    table = to_sortable(Table("Dice of each output", ["output", "Dice, mean", "cases"], rows))
+    table = to_page(Table("Dice of each output", list(map(Column, ("output", "Dice, mean", "cases"))), rows))
     return Explanation(
         title=f"{content['trainer']}, fold {content['fold']}",
         table=table,

@@ -7,7 +7,6 @@ import pandas as pd
 
 from nnunet_taichi.evaluation.report_tables import MINUS
 from nnunet_taichi.evaluation.statistics import PairResult
-from nnunet_taichi.evaluation.summary import RUN, run_names
 from nnunet_taichi.evaluation.summary_files import DISTANCES, empty_masks, explain_pairs_and_quotes
 from nnunet_taichi.evaluation.summary_tables import Comparison
 
@@ -42,8 +41,7 @@ def find_best(comparison: Comparison, label: str, names: Mapping[str, str]) -> I
     rows = summary[(summary["label"] == label) & (summary["cases"] == "lesion") & (summary["metric"] == "dice")]
     if rows.empty:
         return
-    full_names = run_names(summary)
-    means = {full_names[tuple(row[RUN])]: row["mean_cases"] for _, row in rows.iterrows()}  # in the order of the runs
+    means = dict(zip(rows["run"], rows["mean_cases"], strict=True))  # in the order of the runs
     first, (best, *others) = next(iter(means)), sorted(means, key=lambda name: -means[name])
     cases = f"mean Dice over {rows['n_cases'].max()} cases with {label}"
     if not others:

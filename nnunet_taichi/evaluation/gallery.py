@@ -10,7 +10,7 @@ import pandas as pd
 from nnunet_taichi.evaluation.masks import MaskReader
 from nnunet_taichi.evaluation.overlay import Overlay, read_overlay
 from nnunet_taichi.evaluation.predictions import Run
-from nnunet_taichi.evaluation.summary import RUN, apply_policy, run_names
+from nnunet_taichi.evaluation.summary import apply_policy
 from nnunet_taichi.files import without_nan
 
 LIMIT = 48
@@ -69,10 +69,8 @@ def gallery_cases(per_case: pd.DataFrame, limit: int = LIMIT) -> list[str]:
 
 
 def _pictured(per_case: pd.DataFrame) -> pd.DataFrame:
-    """Name the runs, and keep one fold of a case that several predicted: one can be shown."""
-    names = run_names(per_case)
-    named = per_case.assign(run=[names[run] for run in per_case[RUN].itertuples(index=False, name=None)])
-    return named.drop_duplicates(["run", "case", "label"])
+    """Keep one fold of a case that several predicted: one can be shown."""
+    return per_case.drop_duplicates(["run", "case", "label"])
 
 
 def _gains(pictured: pd.DataFrame) -> pd.DataFrame:

@@ -20,34 +20,30 @@ from nnunet_taichi.evaluation.findings import explain_tables, find_best, list_fa
 from nnunet_taichi.evaluation.gallery import LIMIT, GalleryCase, build_gallery, gallery_cases, to_json
 from nnunet_taichi.evaluation.predictions import Run
 from nnunet_taichi.evaluation.report_figures import box_plots, difference_plots, size_plots
-from nnunet_taichi.evaluation.report_tables import sortable_tables
-from nnunet_taichi.evaluation.summary import RUN, run_names
+from nnunet_taichi.evaluation.report_tables import page_tables
+from nnunet_taichi.evaluation.scoring import RUN, name_runs
 from nnunet_taichi.evaluation.summary_tables import Comparison, build_tables
-from nnunet_taichi.files import write_whole
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def write_report(
-    path: Path,
+def make_page(
     comparison: Comparison,
     runs: Sequence[Run],
     per_case: pd.DataFrame,
     gallery: int = LIMIT,
     explanations: Sequence[Explanation] = (),
-) -> None:
-    """Write the page, beside its place and renamed.
+) -> str:
+    """Make the page, HTML.
 
     Args:
-        path: the file, as OUT/report.html.
-        comparison: tables, policy and warnings.
-        runs: the first is what the others are compared with.
-        per_case: one row a run, case and label.
-        gallery: at most so many cases are shown.
-        explanations: sections of what `nnunet_taichi explain` wrote.
+        comparison: Tables, policy and warnings.
+        runs: Runs, the first being what the others are compared with.
+        per_case: One row a run, case and label.
+        gallery: Largest number of cases to show.
+        explanations: Sections of what `nnunet_taichi explain` wrote.
     """
-    page = render(_page(comparison, runs, per_case, gallery, explanations))
-    write_whole(path, page)
+    return render(_page(comparison, runs, per_case, gallery, explanations))
 
 
 def render(page: Mapping[str, Any]) -> str:
@@ -76,15 +72,15 @@ def _page(
     comparison: Comparison, runs: Sequence[Run], per_case: pd.DataFrame, limit: int, explanations: Sequence[Explanation]
 ) -> dict[str, Any]:
     """Gather all that the template shows."""
-    full_names = run_names(per_case)
-    short_trainers, ending = shorten([trainer for trainer, *_ in full_names])
-    per_case = per_case.assign(trainer=per_case["trainer"].map(short_trainers))
-    short_names = run_names(per_case)
-    names = dict(zip(full_names.values(), short_names.values(), strict=True))
-    by_name = {short_names[(short_trainers[run.trainer], run.plans, run.configuration)]: run for run in runs}
+    short_trainers, ending = shorten(list(per_case.drop_duplicates("run")["trainer"]))
+    full_names = per_case["run"]
+    per_case = name_runs(per_case.assign(trainer=per_case["trainer"].map(short_trainers)))
+    names = dict(zip(full_names, per_case["run"], strict=True))
+    name_of = per_case.drop_duplicates("run").set_index(list(RUN))["run"]
+    by_name = {name_of[short_trainers[run.trainer], run.plans, run.configuration]: run for run in runs}
     labels = list(per_case["label"].unique())
     cases = build_gallery(by_name, per_case, gallery_cases(per_case, limit))
-    tables = {label: list(sortable_tables(each, names)) for label, each in build_tables(comparison).items()}
+    tables = {label: list(page_tables(each, names)) for label, each in build_tables(comparison).items()}
     return {
         "title": f"Comparison on {comparison.dataset}" if comparison.dataset else "Comparison",
         "findings": [sentence for label in labels for sentence in find_best(comparison, label, names)],
@@ -106,16 +102,14 @@ def _page(
 def _figures(per_case: pd.DataFrame, runs: Mapping[str, Run]) -> dict[str, list[Chart]]:
     """Draw all figures, by heading."""
     figures = {}
-    names = run_names(per_case)
     for label, rows in per_case[per_case["n_ref"] > 0].groupby("label", sort=False):
-        run_of_row = [names[run] for run in rows[RUN].itertuples(index=False, name=None)]
-        by_case = rows.assign(run=run_of_row).groupby(["case", "run"])["dice"].mean()
-        dice = by_case.unstack().reindex(columns=list(names.values())).dropna()  # the cases that all have
+        by_case = rows.groupby(["case", "run"])["dice"].mean()
+        dice = by_case.unstack().reindex(columns=list(runs)).dropna()  # the cases that all have
         if dice.empty:
             continue
         figures[f"Cases with {label}"] = [
             box_plots(dice, "Dice of each run"),
-            *([difference_plots(dice, "Difference from the first run")] if len(names) > 1 else []),
+            *([difference_plots(dice, "Difference from the first run")] if len(runs) > 1 else []),
             size_plots(dice, rows.groupby("case")["n_ref"].first(), "Dice and lesion size"),
         ]
     curves = {

@@ -4,28 +4,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nnunet_taichi.evaluation.summary import DISTANCES
-from nnunet_taichi.evaluation.summary_tables import ABBREVIATIONS, MISSING, Table
+from nnunet_taichi.evaluation.summary import DISTANCES, SCORES
+from nnunet_taichi.evaluation.summary_tables import MISSING, Cell, Column, Table
 
-METRIC_OF = {short: metric for metric, short in ABBREVIATIONS.items()}
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
-QUOTED = "quoted: "  # what a quoted row begins with
-LEFT_OUT = " left out)"  # what a mean ends with that is not over all cases
 
-_NUMBER = re.compile(r"(<?)([+-]?\d[\d.]*)(?![\w.])")  # what a cell begins with, as in "0.71 ± 0.02" or "12/0/3"
 _HYPHEN = re.compile(r"(?<![\w.)])-(?=\d)")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What a cell says.
-
-    Attributes:
-        text: a name, or what comes first of a number.
-        rest: what follows the number: a standard deviation, an interval, a remark.
-        number: by which it is sorted; None for names and blanks.
-        best: of its column.
-    """
+class PageCell:
+    """A cell, and whether it is the best of its column."""
 
     text: str
     rest: str = ""
@@ -34,7 +23,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
+class PageColumn:
     """A title, and whether numbers stand below it."""
 
     title: str
@@ -42,99 +31,70 @@ class Column:
 
 
 @dataclass(frozen=True)
-class SortableTable:
+class PageTable:
     """A table for the page."""
 
     title: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
+    columns: Sequence[PageColumn]
+    rows: Sequence[Sequence[PageCell]]
 
 
-def sortable_tables(tables: Sequence[Table], names: Mapping[str, str]) -> Iterator[SortableTable]:
+def page_tables(tables: Sequence[Table], names: Mapping[str, str]) -> Iterator[PageTable]:
     """Prepare tables; what they quote gets a table of its own, and means over a single fold none.
 
     Args:
-        tables: texts.
-        names: what runs are called in the page, by their full names.
+        tables: Tables.
+        names: What runs are called in the page, by their full names.
     """
     for table in tables:
-        if not (table.header[-1] == "folds" and all(row[-1] == "1" for row in table.rows)):
-            yield to_sortable(table, names)
+        if not (table.columns[-1].title == "folds" and all(row[-1].number == 1 for row in table.rows)):
+            yield to_page(table, names)
     for table in tables:
         if table.quoted:
-            yield to_sortable(_quoted_alone(table))
+            yield to_page(_quoted_alone(table))
 
 
 def _quoted_alone(table: Table) -> Table:
     """Make a table of what another one quotes, without the columns that would be blank."""
-    rows = [[row[0].removeprefix(QUOTED), *row[1:]] for row in table.quoted]
-    used = [index for index, texts in enumerate(zip(*rows, strict=True)) if set(texts) != {MISSING}]
-    return Table(
-        f"Quoted from the paper. {table.title}",
-        ["method", *(table.header[index] for index in used[1:])],
-        [[row[index] for index in used] for row in rows],
-    )
+    used = [index for index, cells in enumerate(zip(*table.quoted, strict=True)) if {*map(str, cells)} != {MISSING}]
+    columns = [Column("method"), *(table.columns[index] for index in used[1:])]
+    return Table(f"Quoted from the paper. {table.title}", columns, [[row[i] for i in used] for row in table.quoted])
 
 
-def to_sortable(table: Table, names: Mapping[str, str] | None = None) -> SortableTable:
+def to_page(table: Table, names: Mapping[str, str] | None = None) -> PageTable:
     """Prepare one table, without what it quotes."""
-    named = [[(names or {}).get(text, text) for text in row] for row in table.rows]
-    by_column = [list(texts) for texts in zip(*named, strict=True)] or [[] for _ in table.header]
+    by_column = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
+    best = [_best(column, cells) for column, cells in zip(table.columns, by_column, strict=True)]
     columns = [
-        Column(_full_title(title), index > 0 and _is_numeric(texts))
-        for index, (title, texts) in enumerate(zip(table.header, by_column, strict=True))
+        PageColumn(_full_title(column), index > 0 and any(cell.number is not None for cell in cells))
+        for index, (column, cells) in enumerate(zip(table.columns, by_column, strict=True))
     ]
-    best = [_best(title, texts) for title, texts in zip(table.header, by_column, strict=True)]
     rows = [
-        [_number_cell(text, best[index]) if columns[index].numeric else Cell(text) for index, text in enumerate(row)]
-        for row in named
+        [_page_cell(cell, text == cell.text, names or {}) for cell, text in zip(row, best, strict=True)]
+        for row in table.rows
     ]
-    return SortableTable(table.title, columns, rows)
+    return PageTable(table.title, columns, rows)
 
 
-def _number_cell(text: str, best: float | None) -> Cell:
-    """Part a number from what follows it."""
-    if text == MISSING:
-        return Cell(DASH)
-    first, _, rest = text.partition(" ")
-    number = to_number(text)
-    return Cell(_HYPHEN.sub(MINUS, first), _HYPHEN.sub(MINUS, rest), number, number == best)
+def _page_cell(cell: Cell, is_best: bool, names: Mapping[str, str]) -> PageCell:
+    """Set a number as a page can, with a true minus sign, and give a run its short name."""
+    if cell.number is None:
+        return PageCell(DASH if cell.text == MISSING else names.get(cell.text, cell.text), cell.rest)
+    return PageCell(_HYPHEN.sub(MINUS, cell.text), _HYPHEN.sub(MINUS, cell.rest), cell.number, is_best)
 
 
-def to_number(text: str) -> float | None:
-    """Read the number that a cell begins with, if it does.
-
-    >>> to_number("0.712 ± 0.034"), to_number("+0.031 [+0.010, +0.052]"), to_number("nnUNetTrainer")
-    (0.712, 0.031, None)
-    >>> to_number("<0.001") < to_number("0.001")
-    True
-    """
-    found = _NUMBER.match(text)
-    return float(found[2]) * (0.5 if found[1] else 1) if found else None
-
-
-def _is_numeric(texts: Sequence[str]) -> bool:
-    """Tell whether a column holds numbers, blanks aside."""
-    filled = [text for text in texts if text != MISSING]
-    return bool(filled) and all(to_number(text) is not None for text in filled)
-
-
-def _best(title: str, texts: Sequence[str]) -> float | None:
-    """Give the best value of a score's column, or None if there is nothing to choose.
+def _best(column: Column, cells: Sequence[Cell]) -> str | None:
+    """Give the best value of a score's column as it is written, or None if there is nothing to choose.
 
     Nothing can be chosen where cases are left out: the means of two runs are over different cases, and a run that
     misses the hard lesions would seem the most exact.
     """
-    metric = METRIC_OF.get(title.split(" ")[0])
-    numbers = {number for text in texts if (number := to_number(text)) is not None}
-    if metric is None or len(numbers) < 2 or any(LEFT_OUT in text for text in texts):
+    written = {cell.number: cell.text for cell in cells if cell.number is not None}
+    if not column.metric or len(set(written.values())) < 2 or any(cell.left_out for cell in cells):
         return None
-    return min(numbers) if metric in DISTANCES else max(numbers)
+    return written[min(written) if column.metric in DISTANCES else max(written)]
 
 
-def _full_title(title: str) -> str:
+def _full_title(column: Column) -> str:
     """Spell out a score's abbreviation: a page has the room that print has not."""
-    short, _, unit = title.partition(" ")
-    metric = METRIC_OF.get(short, short)
-    full = short if metric in DISTANCES or short not in METRIC_OF else metric.capitalize()
-    return f"{full} {unit}".strip()
+    return column.metric.capitalize() if column.metric in SCORES else column.title

@@ -42,8 +42,8 @@ def score(runs: Sequence[Run], processes: int | None = None) -> pd.DataFrame:
         processes: how many work at once, None for one a core.
 
     Returns:
-        One row a run, case and label, `COLUMNS`. Scores of 0/0 and distances to nothing are NaN; distances are in
-        `units(run)`.
+        One row a run, case and label, `COLUMNS` and `run`, the run's name. Scores of 0/0 and distances to nothing are
+        NaN; distances are in `units(run)`.
 
     Raises:
         ComparisonError: Masks cannot be read or do not fit, or nnU-Net's summaries counted other pixels.
@@ -61,10 +61,25 @@ def score(runs: Sequence[Run], processes: int | None = None) -> pd.DataFrame:
     if problems := list(dict.fromkeys(result for result in results if isinstance(result, str))):
         rest = [f"{len(problems) - LISTED} more like these"] if len(problems) > LISTED else []
         raise ComparisonError(problems[:LISTED] + rest)
-    per_case = pd.DataFrame(chain(*results), columns=COLUMNS)
+    per_case = name_runs(pd.DataFrame(chain(*results), columns=COLUMNS))
     if stale := _stale_summaries(runs, per_case):
         raise ComparisonError(stale)
     return per_case
+
+
+def name_runs(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the column `run`: the trainer, with its plans and configuration in brackets where only they tell runs apart.
+
+    Args:
+        table: Rows with the columns of `RUN`.
+    """
+    runs = list(table[list(RUN)].drop_duplicates().itertuples(index=False, name=None))
+    names = {}
+    for run in runs:
+        namesakes = zip(*(other for other in runs if other[0] == run[0]), strict=True)
+        parts = [part for part, others in zip(run, namesakes, strict=True) if len(set(others)) > 1]
+        names[run] = "".join([run[0], *(f" ({part})" for part in parts)])
+    return table.assign(run=[names[run] for run in table[list(RUN)].itertuples(index=False, name=None)])
 
 
 def _score_case(task: Task) -> list[Row] | str:

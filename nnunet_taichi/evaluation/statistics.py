@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from nnunet_taichi.evaluation.summary import RUN, Policy, run_names, scopes
+from nnunet_taichi.evaluation.summary import Policy, scopes
 
 RESAMPLES = 9999
 BATCH = 1 << 20  # differences drawn at once: bounds the memory of the bootstrap
@@ -81,13 +81,11 @@ def compare_pairs(per_case: pd.DataFrame, policy: Policy = "one", seed: int = 0)
     Raises:
         ValueError: The policy is not known.
     """
-    names = run_names(per_case)
-    row_names = [names[run] for run in per_case[RUN].itertuples(index=False, name=None)]
-    results = []
-    for label, cases, scored in scopes(per_case.assign(run=row_names), policy):
+    runs, results = per_case["run"].unique(), []
+    for label, cases, scored in scopes(per_case, policy):
         if policy == "nan" and cases == "all":
             continue  # a pair would lose just those normal images on which one run was right: false alarms for free
-        dice = scored.groupby(["case", "run"])["dice"].mean().unstack().reindex(columns=list(names.values()))
+        dice = scored.groupby(["case", "run"])["dice"].mean().unstack().reindex(columns=runs)
         family = [
             _compare(label, cases, a, b, (dice[b] - dice[a]).dropna().to_numpy(), seed)
             for a, b in combinations(dice.columns, 2)

@@ -5,9 +5,10 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from nnunet_taichi.evaluation.scoring import RUN
+
 Policy = Literal["one", "zero", "nan"]
 
-RUN = ["trainer", "plans", "configuration"]
 SCORES = ["dice", "jaccard", "accuracy", "precision", "sensitivity", "specificity"]
 DISTANCES = ["hd95", "assd"]
 METRICS = [*SCORES, *DISTANCES]
@@ -33,17 +34,18 @@ def summarise(per_case: pd.DataFrame, policy: Policy = "one") -> pd.DataFrame:
         policy: what 0/0 is where truth and prediction are both empty: 1, 0 or nothing.
 
     Returns:
-        One row a label, scope, run and metric, `SUMMARY_COLUMNS`; runs in the order in which they came. The scope
-        `cases` is "lesion" (the label is there) and, if there are normal images, "all".
+        One row a label, scope, run and metric, `run` and `SUMMARY_COLUMNS`; runs in the order in which they came. The
+        scope `cases` is "lesion" (the label is there) and, if there are normal images, "all".
 
     Raises:
         ValueError: The policy is not known.
     """
     rows = []
     for label, cases, scored in scopes(per_case, policy):
-        for run, scores in scored.groupby(RUN, sort=False):
-            rows.append(_summarise_run(scores).assign(label=label, cases=cases, **dict(zip(RUN, run, strict=True))))
-    return pd.concat(rows, ignore_index=True)[SUMMARY_COLUMNS] if rows else pd.DataFrame(columns=SUMMARY_COLUMNS)
+        for _, scores in scored.groupby("run", sort=False):
+            rows.append(_summarise_run(scores).assign(label=label, cases=cases, **scores[["run", *RUN]].iloc[0]))
+    columns = ["run", *SUMMARY_COLUMNS]
+    return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame(columns=columns)
 
 
 def _summarise_run(scores: pd.DataFrame) -> pd.DataFrame:
@@ -92,21 +94,9 @@ def normal_images(per_case: pd.DataFrame) -> pd.DataFrame:
     Image-level specificity is the share of predictions without a false positive. An image that several folds predict
     counts as often. The false-positive pixels are those of all these predictions, of the right ones too.
     """
-    names = run_names(per_case)
     rows = []
-    for (label, *run), images in per_case[per_case["n_ref"] == 0].groupby(["label", *RUN], sort=False):
+    for (label, run), images in per_case[per_case["n_ref"] == 0].groupby(["label", "run"], sort=False):
         found, right = images["n_pred"], int((images["n_pred"] == 0).sum())
         pixels = (float(found.mean()), float(found.median()), int(found.max()))
-        rows.append((names[tuple(run)], label, len(images), right, right / len(images), *pixels))
+        rows.append((run, label, len(images), right, right / len(images), *pixels))
     return pd.DataFrame(rows, columns=NORMAL_COLUMNS)
-
-
-def run_names(table: pd.DataFrame) -> dict[tuple[str, ...], str]:
-    """Name each (trainer, plans, configuration) by its trainer, and by the rest where only that tells runs apart."""
-    runs = list(table[RUN].drop_duplicates().itertuples(index=False, name=None))
-    names = {}
-    for run in runs:
-        namesakes = zip(*(other for other in runs if other[0] == run[0]), strict=True)
-        parts = [part for part, others in zip(run, namesakes, strict=True) if len(set(others)) > 1]
-        names[run] = "".join([run[0], *(f" ({part})" for part in parts)])
-    return names

@@ -1,4 +1,4 @@
-"""The tables of a comparison as files: summary.csv, summary.md, summary.tex and summary.json."""
+"""The tables of a comparison as files: summary.csv, summary.md, summary.tex and comparison.json."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nnunet_taichi.evaluation import quoted, statistics
-from nnunet_taichi.evaluation.summary import Policy
+from nnunet_taichi.evaluation.summary import SUMMARY_COLUMNS, Policy
 from nnunet_taichi.evaluation.summary_tables import Comparison, Table, build_tables
-from nnunet_taichi.files import without_nan
+from nnunet_taichi.files import without_nan, write_whole
 
 POLICIES: Mapping[Policy, str] = {"one": "count 1", "zero": "count 0", "nan": "are left out"}
 DISTANCES = (
@@ -30,13 +30,13 @@ LATEX = {
 def write_files(comparison: Comparison, folder: Path) -> list[Path]:
     """Write the four files into `folder` and return their paths."""
     contents = {
-        "summary.csv": comparison.summary.to_csv(index=False, lineterminator="\n"),
+        "summary.csv": comparison.summary.to_csv(columns=SUMMARY_COLUMNS, index=False, lineterminator="\n"),
         "summary.md": to_markdown(comparison),
         "summary.tex": to_latex(comparison),
-        "summary.json": to_json(comparison),
+        "comparison.json": to_json(comparison),
     }
     for name, text in contents.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        write_whole(folder / name, text)
     return [folder / name for name in contents]
 
 
@@ -70,7 +70,7 @@ def to_json(comparison: Comparison) -> str:
         "distances": {"unit": comparison.unit, "definition": DISTANCES},
         "statistics": {**statistics.METHODS, "resamples": statistics.RESAMPLES, "seed": comparison.seed},
         "warnings": list(comparison.warnings),
-        "summary": comparison.summary.to_dict("records"),
+        "summary": comparison.summary[SUMMARY_COLUMNS].to_dict("records"),
         "normal_images": comparison.normal.to_dict("records"),
         "pairs": [asdict(pair) for pair in comparison.pairs],
         "quoted": {"source": quoted.SOURCE, "rows": comparison.quoted.to_dict("records")},
@@ -113,8 +113,14 @@ def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def _texts(table: Table) -> list[list[str]]:
+    """Write titles, rows and quoted rows as texts."""
+    quoted = [[f"quoted: {method}", *map(str, cells)] for method, *cells in table.quoted]
+    return [[column.title for column in table.columns], *([*map(str, row)] for row in table.rows), *quoted]
+
+
 def _markdown_table(table: Table) -> str:
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in (table.header, *table.rows, *table.quoted)]
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in _texts(table)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     lines.insert(1, " | ".join("-" * width for width in widths))
@@ -122,17 +128,17 @@ def _markdown_table(table: Table) -> str:
 
 
 def _latex_table(caption: str, table: Table) -> str:
-    body = [_latex_row(row) for row in table.rows]
+    header, *body = map(_latex_row, _texts(table))
     if table.quoted:
-        body += [r"\midrule", *(_latex_row(row) for row in table.quoted)]
+        body.insert(len(table.rows), r"\midrule")
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_latex(caption)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
             r"\toprule",
-            _latex_row(table.header),
+            header,
             r"\midrule",
             *body,
             r"\bottomrule",

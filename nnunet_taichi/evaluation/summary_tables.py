@@ -1,12 +1,12 @@
-"""The tables of a comparison, as text in rows and columns, before any format."""
+"""The tables of a comparison, in rows and columns, before any format."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from nnunet_taichi.evaluation.statistics import PairResult
-from nnunet_taichi.evaluation.summary import DISTANCES, RUN, Policy, run_names
+from nnunet_taichi.evaluation.summary import DISTANCES, Policy
 
 ABBREVIATIONS = {  # the paper's, in its order
     "dice": "DI",
@@ -19,6 +19,7 @@ ABBREVIATIONS = {  # the paper's, in its order
     "assd": "ASSD",
 }
 MISSING = "-"
+SIGNED = "+.3f"
 
 
 @dataclass(frozen=True)
@@ -49,26 +50,58 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """What a cell says.
+
+    Attributes:
+        text: A name, or a number as it is written.
+        rest: What follows the number: a standard deviation, an interval, a remark.
+        number: The number itself; None for names and where it is missing.
+        left_out: Number of cases that a mean leaves out.
+    """
+
+    text: str
+    rest: str = ""
+    number: float | None = None
+    left_out: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.rest}".rstrip()
+
+
+@dataclass(frozen=True)
+class Column:
+    """What stands in a column.
+
+    Attributes:
+        title: Title, the paper's abbreviation of a score.
+        metric: Score that it holds, if it does.
+    """
+
+    title: str
+    metric: str = ""
+
+
+@dataclass(frozen=True)
 class Table:
     """One table.
 
     Attributes:
-        title: says what the numbers are.
-        header: one title a column.
-        rows: one text a column, measured here.
-        quoted: more of them, from the paper.
+        title: What the numbers are.
+        columns: Columns.
+        rows: One cell a column, measured here.
+        quoted: More of them, from the paper.
     """
 
     title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    quoted: Sequence[Sequence[str]] = ()
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    quoted: Sequence[Sequence[Cell]] = ()
 
 
 def build_tables(comparison: Comparison) -> dict[str, list[Table]]:
     """Build the tables of each label; what the paper says goes below the means over folds, with which it compares."""
     summary, quoted, unit = comparison.summary, comparison.quoted, comparison.unit
-    names = run_names(summary)
     tables: dict[str, list[Table]] = {}
     for (label, cases), rows in summary.groupby(["label", "cases"], sort=False):
         title = f"Cases with {label}" if cases == "lesion" else "All cases"
@@ -76,8 +109,8 @@ def build_tables(comparison: Comparison) -> dict[str, list[Table]]:
         pairs = [pair for pair in comparison.pairs if (pair.label, pair.cases) == (label, cases)]
         tables.setdefault(label, []).extend(
             [
-                _score_table(f"{title}: mean ± SD over folds", rows, names, "folds", unit, same),
-                _score_table(f"{title}: mean ± SD over cases", rows, names, "cases", unit),
+                _score_table(f"{title}: mean ± SD over folds", rows, "folds", unit, same),
+                _score_table(f"{title}: mean ± SD over cases", rows, "cases", unit),
                 *_pair_table(title, pairs),
             ]
         )
@@ -86,38 +119,36 @@ def build_tables(comparison: Comparison) -> dict[str, list[Table]]:
     return tables
 
 
-def _score_table(
-    title: str,
-    rows: pd.DataFrame,
-    names: dict[tuple[str, ...], str],
-    over: str,
-    unit: str,
-    quoted: Sequence[Sequence[str]] = (),
-) -> Table:
+def _score_table(title: str, rows: pd.DataFrame, over: str, unit: str, quoted: Sequence[Sequence[Cell]] = ()) -> Table:
     """One row a run: mean ± SD over folds or cases, of each score."""
     units = {metric: f" ({unit})" for metric in DISTANCES}
-    header = ["run", *(short + units.get(metric, "") for metric, short in ABBREVIATIONS.items()), over]
+    scores = [Column(short + units.get(metric, ""), metric) for metric, short in ABBREVIATIONS.items()]
     body = []
-    for run, scores in rows.groupby(RUN, sort=False):
-        by_metric = scores.set_index("metric")
+    for run, of_run in rows.groupby("run", sort=False):
+        by_metric = of_run.set_index("metric")
         cells = [_score_cell(metric, by_metric.loc[metric], over) for metric in ABBREVIATIONS]
-        body.append([names[run], *cells, str(scores[f"n_{over}"].max())])
-    return Table(title, header, body, quoted)
+        body.append([Cell(run), *cells, _number(of_run[f"n_{over}"].max(), "d")])
+    return Table(title, [Column("run"), *scores, Column(over)], body, quoted)
 
 
-def _score_cell(metric: str, scores: pd.Series, over: str) -> str:
+def _score_cell(metric: str, scores: pd.Series, over: str) -> Cell:
     """Mean ± SD, and how many cases it leaves out."""
-    left_out = f" ({scores['left_out']} left out)" if scores["left_out"] else ""
-    return _plus_minus(scores[f"mean_{over}"], scores[f"sd_{over}"], 2 if metric in DISTANCES else 3) + left_out
+    decimals, left_out = 2 if metric in DISTANCES else 3, int(scores["left_out"])
+    return _mean(scores[f"mean_{over}"], scores[f"sd_{over}"], decimals, left_out)
 
 
-def _plus_minus(mean: float, sd: float, decimals: int) -> str:
-    if pd.isna(mean):
-        return MISSING
-    return f"{mean:.{decimals}f}" + ("" if pd.isna(sd) else f" ± {sd:.{decimals}f}")
+def _mean(mean: float, sd: float, decimals: int = 3, left_out: int = 0) -> Cell:
+    spread = "" if pd.isna(mean) or pd.isna(sd) else f"± {sd:.{decimals}f}"
+    remark = f"({left_out} left out)" if left_out else ""
+    return replace(_number(mean, f".{decimals}f"), rest=f"{spread} {remark}".strip(), left_out=left_out)
 
 
-def _quoted_rows(quoted: pd.DataFrame) -> list[list[str]]:
+def _number(value: float, form: str, rest: str = "") -> Cell:
+    """Write a number, or that it is missing."""
+    return Cell(MISSING, rest) if pd.isna(value) else Cell(format(value, form), rest, float(value))
+
+
+def _quoted_rows(quoted: pd.DataFrame) -> list[list[Cell]]:
     """One row a method of the paper; what several of its tables say about one trainer is quoted once."""
     same_method = quoted["trainer"].where(quoted["trainer"] != "", quoted["method"])
     body = []
@@ -126,51 +157,48 @@ def _quoted_rows(quoted: pd.DataFrame) -> list[list[str]]:
         tables = f"table{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
         source = "; ".join(filter(None, [tables, rows["condition"].iloc[0]]))
         by_metric = rows.drop_duplicates("metric").set_index("metric")[["mean", "sd"]]
-        cells = [_plus_minus(mean, sd, 3) for mean, sd in by_metric.reindex(ABBREVIATIONS).to_numpy()]
-        body.append([f"quoted: {rows['method'].iloc[0]} [{source}]", *cells, MISSING])
+        cells = [_mean(mean, sd) for mean, sd in by_metric.reindex(ABBREVIATIONS).to_numpy()]
+        body.append([Cell(f"{rows['method'].iloc[0]} [{source}]"), *cells, Cell(MISSING)])
     return body
 
 
 def _pair_table(title: str, pairs: Sequence[PairResult]) -> list[Table]:
     """One row a pair of runs, if there are any."""
-    header = ["a", "b", "n", "b - a [95% interval]", "p", "p (Holm)", "r", "+/=/-"]
+    titles = ["a", "b", "n", "b - a [95% interval]", "p", "p (Holm)", "r", "+/=/-"]
     rows = [
         [
-            pair.a,
-            pair.b,
-            str(pair.n),
-            f"{_signed(pair.mean_difference)} [{_signed(pair.ci_low)}, {_signed(pair.ci_high)}]",
-            _p(pair.p) + (f" ({pair.note})" if pair.note else ""),
+            Cell(pair.a),
+            Cell(pair.b),
+            _number(pair.n, "d"),
+            _number(pair.mean_difference, SIGNED, f"[{_number(pair.ci_low, SIGNED)}, {_number(pair.ci_high, SIGNED)}]"),
+            _p(pair.p, f"({pair.note})" if pair.note else ""),
             _p(pair.p_holm),
-            _signed(pair.effect_size),
-            f"{pair.wins}/{pair.ties}/{pair.losses}",
+            _number(pair.effect_size, SIGNED),
+            Cell(f"{pair.wins}/{pair.ties}/{pair.losses}", number=pair.wins),
         ]
         for pair in pairs
     ]
-    return [Table(f"{title}: pairs of runs by Dice", header, rows)] if rows else []
+    return [Table(f"{title}: pairs of runs by Dice", list(map(Column, titles)), rows)] if rows else []
 
 
 def _normal_table(label: str, rows: pd.DataFrame) -> Table:
     """One row a run: false alarms on images without the label."""
-    header = ["run", "images", "without false positives", "specificity of images", "FP pixels: mean", "median", "max"]
+    titles = ["run", "images", "without false positives", "specificity of images", "FP pixels: mean", "median", "max"]
     body = [
         [
-            row.run,
-            str(row.n_images),
-            str(row.without_false_positives),
-            f"{row.image_level_specificity:.3f}",
-            f"{row.fp_pixels_mean:.1f}",
-            f"{row.fp_pixels_median:.1f}",
-            str(row.fp_pixels_max),
+            Cell(row.run),
+            _number(row.n_images, "d"),
+            _number(row.without_false_positives, "d"),
+            _number(row.image_level_specificity, ".3f"),
+            _number(row.fp_pixels_mean, ".1f"),
+            _number(row.fp_pixels_median, ".1f"),
+            _number(row.fp_pixels_max, "d"),
         ]
         for row in rows.itertuples()
     ]
-    return Table(f"Images without {label}: false alarms", header, body)
+    return Table(f"Images without {label}: false alarms", list(map(Column, titles)), body)
 
 
-def _signed(value: float) -> str:
-    return MISSING if pd.isna(value) else f"{value:+.3f}"
-
-
-def _p(value: float) -> str:
-    return MISSING if pd.isna(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+def _p(value: float, rest: str = "") -> Cell:
+    cell = _number(value, ".3f", rest)
+    return replace(cell, text="<0.001") if cell.number is not None and value < 0.001 else cell

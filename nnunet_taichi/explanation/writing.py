@@ -21,6 +21,7 @@ from nnunet_taichi.explanation.measures import Measures
 from nnunet_taichi.explanation.paths import OUTPUTS, Case, TwoPathModel
 from nnunet_taichi.explanation.pictures import TITLES, case_picture, channel_picture, format_dice
 from nnunet_taichi.explanation.training_maps import difficulty_figure
+from nnunet_taichi.files import whole
 
 DPI = 200
 CHANNELS = 4  # as many as in figure 4
@@ -135,5 +136,6 @@ def _write_channels(model: TwoPathModel, case: Case, features: Features, caption
 
 def _save(figure: Figure, folder: Path, file: str, title: str, caption: str) -> dict[str, Any]:
     (folder / file).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / file, dpi=DPI)
+    with whole(folder / file) as partial:
+        figure.savefig(partial, dpi=DPI)
     return {"title": title, "file": file, "caption": caption}

@@ -1,16 +1,18 @@
 """What all our trainers add to nnU-Net's: whole checkpoints, constants and curves on record, advice on slow data."""
 
+import json
 import os
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
 import torch.distributed as dist
-from batchgenerators.utilities.file_and_folder_operations import join, save_json
+from batchgenerators.utilities.file_and_folder_operations import join
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.curve_table import COLUMNS, CURVES
+from nnunet_taichi.files import write_whole
 from nnunet_taichi.trainers.curves import Epoch, read_log, take_gpu_peak, write_curves
 from nnunet_taichi.trainers.loading_watch import LoadingWatch
 
@@ -38,7 +40,7 @@ class DurableTrainer(nnUNetTrainer):
         self.prepare()
         super().on_train_start()
         if self.local_rank == 0:
-            save_json(configuration, join(self.output_folder, CONFIGURATION), sort_keys=False)
+            write_whole(join(self.output_folder, CONFIGURATION), json.dumps(configuration, indent=4))
         self._write_curves()  # anew, or as far as the checkpoint goes
         take_gpu_peak(self.device)  # what was done before, as mining, is no epoch's
 

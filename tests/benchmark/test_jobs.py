@@ -203,7 +203,14 @@ def test_a_comparison_is_repeated_when_trainings_or_the_plan_change(tree: ToyTre
     assert not jobs_of(plan.replace(f", {MODEL7}", ""))[-1].is_done()  # a trainer less
     tree.compare(*runs, (STOCK, "OtherPlans", 0))  # it compares what there is
     assert comparison.is_done()
+    table = report.with_name("per_case.csv")
+    age(table, seconds=-1)  # a comparison that was stopped before its page
+    assert not comparison.is_done()
+    age(table, seconds=2)
+    assert comparison.is_done()
     age(report, seconds=60)
+    assert not comparison.is_done()
+    table.unlink()
     assert not comparison.is_done()
 
 

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from nnunet_taichi.evaluation.scoring import name_runs
+
 NAN = float("nan")
 
 
@@ -37,4 +39,4 @@ def dice_rows(run, dice, fold="0", cases=None, label="lesion"):
 
 
 def table(*rows):
-    return pd.DataFrame([each for some in rows for each in (some if isinstance(some, list) else [some])])
+    return name_runs(pd.DataFrame([each for some in rows for each in (some if isinstance(some, list) else [some])]))

@@ -11,7 +11,7 @@ from PIL import Image
 from nnunet_taichi.curve_table import COLUMNS
 from nnunet_taichi.evaluation.predictions import Prediction, Run
 from nnunet_taichi.evaluation.quoted import quoted_rows
-from nnunet_taichi.evaluation.report import write_report
+from nnunet_taichi.evaluation.report import make_page
 from nnunet_taichi.evaluation.scoring import score
 from nnunet_taichi.evaluation.statistics import compare_pairs
 from nnunet_taichi.evaluation.summary import normal_images, summarise
@@ -109,7 +109,9 @@ def write_example(
     made = make_runs(root, cases, runs, size)
     per_case = score(made, 1)
     page = root / "report.html"
-    write_report(page, compare(per_case, warnings=["a < b & <i>so on</i>"]), made, per_case, **options)
+    page.write_text(
+        make_page(compare(per_case, warnings=["a < b & <i>so on</i>"]), made, per_case, **options), encoding="utf-8"
+    )
     return page
 
 

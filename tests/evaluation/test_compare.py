@@ -1,6 +1,8 @@
 """The command: what it writes, for masks whose numbers are derived by hand, and what it refuses."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -48,7 +50,7 @@ def compare(by_hand, *options):
 
 
 def read_summary(folder, run, cases, metric):
-    rows = json.loads((folder / "summary.json").read_text())["summary"]
+    rows = json.loads((folder / "comparison.json").read_text())["summary"]
     (row,) = (row for row in rows if (row["trainer"], row["cases"], row["metric"]) == (run, cases, metric))
     return row
 
@@ -71,7 +73,7 @@ def test_empty_masks_count_by_the_policy(by_hand, policy, ours, perfect, n_ours)
 
 def test_normal_images_by_themselves(by_hand):
     assert compare(by_hand, "-np", "1") == 0
-    ours, perfect = json.loads((by_hand / "out" / "summary.json").read_text())["normal_images"]
+    ours, perfect = json.loads((by_hand / "out" / "comparison.json").read_text())["normal_images"]
     assert (ours["n_images"], ours["image_level_specificity"], ours["fp_pixels_max"]) == (2, 0.5, 5)
     assert perfect["image_level_specificity"] == 1
 
@@ -86,7 +88,7 @@ def test_trainings(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert printed.startswith((tmp_path / "out" / "summary.md").read_text(encoding="utf-8"))  # nothing to quote
     assert printed.endswith(f"{tmp_path / 'out' / 'report.html'}\n")
-    files = {"per_case.csv", "summary.csv", "summary.json", "summary.md", "summary.tex", "report.html"}
+    files = {"per_case.csv", "summary.csv", "comparison.json", "summary.md", "summary.tex", "report.html"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
     per_case = pd.read_csv(tmp_path / "out" / "per_case.csv")
     assert len(per_case) == 2 * len(tree.cases)
@@ -95,7 +97,7 @@ def test_trainings(tmp_path, monkeypatch, capsys):
         width = tree.truth[case].any(0).sum()
         for trainer, shift in (("nnUNetTrainer", 3), ("nnUNetTrainerTaichi", 1)):
             assert lesion.loc[(trainer, case), "dice"] == pytest.approx((width - shift) / width)
-    pair = json.loads((tmp_path / "out" / "summary.json").read_text())["pairs"][0]
+    pair = json.loads((tmp_path / "out" / "comparison.json").read_text())["pairs"][0]
     assert (pair["wins"], pair["losses"]) == (len(lesion) / 2, 0)
 
 
@@ -109,9 +111,7 @@ def test_a_missing_case_is_an_error_or_left_out_for_all(by_hand, capsys):
 
 
 def test_no_common_case():
-    per_case = pd.DataFrame(
-        [["a", "", "", "1"], ["b", "", "", "2"]], columns=["trainer", "plans", "configuration", "case"]
-    )
+    per_case = pd.DataFrame([["a", "1"], ["b", "2"]], columns=["run", "case"])
     with pytest.raises(ValueError, match="no case was predicted by all"):
         common_cases(per_case)
 
@@ -141,7 +141,7 @@ def test_a_test_set_keeps_its_own_name(by_hand):
     for folder, name in (("ours", "Trained"), ("perfect", "Trained"), ("truth", "Tested")):
         write_json(by_hand / folder / "dataset.json", {"name": name, "labels": LESION, "file_ending": ".png"})
     assert compare(by_hand, "-np", "1") == 0
-    assert json.loads((by_hand / "out" / "summary.json").read_text())["dataset"] == "Tested"
+    assert json.loads((by_hand / "out" / "comparison.json").read_text())["dataset"] == "Tested"
 
 
 def test_images_that_are_none(by_hand, capsys):
@@ -155,12 +155,43 @@ def test_what_explains_nothing_is_said_before_anything_is_written(by_hand, capsy
     assert not (by_hand / "out").exists()
 
 
-def test_the_hosts_summary_is_not_written_over(by_hand, capsys):
+def test_nnunets_summary_is_not_written_over(by_hand):
     (by_hand / "out").mkdir()
-    (by_hand / "out" / "summary.json").write_text("the host's")
-    assert compare(by_hand, "-np", "1") == 1
-    assert "holds a summary.json that is nnU-Net's" in capsys.readouterr().err
-    assert (by_hand / "out" / "summary.json").read_text() == "the host's"
+    (by_hand / "out" / "summary.json").write_text("nnU-Net's")
+    assert compare(by_hand, "-np", "1") == 0
+    assert (by_hand / "out" / "summary.json").read_text() == "nnU-Net's"
+
+
+@pytest.mark.parametrize("stopped_at", ["per_case.csv", "summary.csv", "comparison.json", "report.html"])
+def test_a_comparison_that_is_stopped_leaves_whole_files_and_no_new_page(by_hand, monkeypatch, stopped_at):
+    assert compare(by_hand, "-np", "1") == 0
+    before = {file.name: file.read_bytes() for file in (by_hand / "out").iterdir()}
+
+    def replace_file(source, target):
+        if Path(target).name == stopped_at:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    rename = os.replace
+    monkeypatch.setattr("nnunet_taichi.files.os.replace", replace_file)
+    assert compare(by_hand, "-np", "1", "--empty-masks", "zero") == 130
+    after = {file.name: file.read_bytes() for file in (by_hand / "out").iterdir()}
+    assert after.keys() == before.keys()
+    assert after[stopped_at] == before[stopped_at]
+    assert after["report.html"] == before["report.html"]
+    assert (after["comparison.json"] == before["comparison.json"]) == (stopped_at != "report.html")
+
+
+def test_links_are_replaced_and_not_followed(by_hand):
+    (by_hand / "out").mkdir()
+    elsewhere = by_hand / "elsewhere.csv"
+    elsewhere.write_text("somebody's")
+    for name in ("per_case.csv", ".partial.per_case.csv"):
+        (by_hand / "out" / name).symlink_to(elsewhere)
+    assert compare(by_hand, "-np", "1") == 0
+    assert elsewhere.read_text() == "somebody's"
+    assert (by_hand / "out" / "per_case.csv").read_text().startswith("trainer,")
+    assert not (by_hand / "out" / "per_case.csv").is_symlink()
 
 
 def test_a_comparison_may_be_repeated(by_hand):

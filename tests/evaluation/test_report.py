@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from case_rows import dice_rows, table
+from case_rows import dice_rows, row, table
 from PIL import Image
 from report_example import RUNS, case_names, compare, make_runs, shifted, write_curves, write_example
 
@@ -23,11 +23,11 @@ from nnunet_taichi.evaluation.curve_figures import curve_charts
 from nnunet_taichi.evaluation.curves import read_curves
 from nnunet_taichi.evaluation.explanations import read_explanation
 from nnunet_taichi.evaluation.findings import find_best, shorten
-from nnunet_taichi.evaluation.report import breakable, write_report
+from nnunet_taichi.evaluation.report import breakable, make_page
 from nnunet_taichi.evaluation.report_figures import box_plots, difference_plots, size_plots
-from nnunet_taichi.evaluation.report_tables import sortable_tables, to_sortable
+from nnunet_taichi.evaluation.report_tables import page_tables, to_page
 from nnunet_taichi.evaluation.scoring import score
-from nnunet_taichi.evaluation.summary_tables import Table
+from nnunet_taichi.evaluation.summary_tables import Cell, Column, Table, build_tables
 
 VOID = {"meta", "link", "img", "input", "br", "wbr"}
 
@@ -146,7 +146,7 @@ def test_fifty_cases_of_five_trainers_are_not_too_large(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)  # whatever they scored: that adds nothing to the size
     per_case = table(*(dice_rows(run.trainer, rng.random(50), cases=case_names(50)) for run in made))
     written = tmp_path / "report.html"
-    write_report(written, compare(per_case), made, per_case, gallery=50)
+    written.write_text(make_page(compare(per_case), made, per_case, gallery=50), encoding="utf-8")
     text = written.read_text(encoding="utf-8")
     assert text.count("<image ") == 50
     assert len(re.findall(r'<path id="p', text)) == 5 * 38  # normal cases have no contour
@@ -163,7 +163,7 @@ def test_a_single_run_of_folders_without_images(tmp_path: Path) -> None:
         for run in make_runs(tmp_path, ["benign_00", "normal_01"], {"mine": shifted(1)}, 48, images=False)
     ]
     per_case = score(runs, 1).assign(fold="")
-    write_report(tmp_path / "report.html", compare(per_case, dataset=""), runs, per_case)
+    (tmp_path / "report.html").write_text(make_page(compare(per_case, dataset=""), runs, per_case), encoding="utf-8")
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert page.texts["h1"] == ["Comparison"]
     assert page.all("image") == []
@@ -176,7 +176,7 @@ def test_runs_that_share_no_case_with_lesion_have_no_figures_of_dice(tmp_path: P
     runs = make_runs(tmp_path / "first", ["benign_00", "normal_02"], {"a": shifted(1)}, 48)
     runs += make_runs(tmp_path / "second", second, {"b": shifted(2)}, 48)
     per_case = score(runs, 1)
-    write_report(tmp_path / "report.html", compare(per_case), runs, per_case)
+    (tmp_path / "report.html").write_text(make_page(compare(per_case), runs, per_case), encoding="utf-8")
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "Dice of each run" not in page.texts["body"][0]
     assert "Pseudo Dice" in page.texts["body"][0]
@@ -209,25 +209,49 @@ def test_the_finding_names_the_best_and_its_lead(better_first: bool) -> None:
 # Tables
 
 
-def test_cells_are_sorted_by_the_number_they_begin_with() -> None:
-    texts = ["0.712 ± 0.034", "<0.001", "+0.031 [-0.010, +0.052]", "-0.5", "12/0/3", "-", "78.54 ± 18.35 (2 left out)"]
-    built = to_sortable(Table("title", ["run", "x"], [[f"run {text}", text] for text in texts]))
-    cells = [row[1] for row in built.rows]
-    assert [cell.number for cell in cells] == [0.712, 0.0005, 0.031, -0.5, 12, None, 78.54]
-    assert [cell.text for cell in cells] == ["0.712", "<0.001", "+0.031", "−0.5", "12/0/3", "–", "78.54"]  # noqa: RUF001
-    assert cells[2].rest == "[−0.010, +0.052]"  # noqa: RUF001
+def cells(*texts: str, left_out: int = 0) -> list[Cell]:
+    """Make cells of numbers; "-" is missing."""
+    return [Cell(text, "± 0.1", None if text == "-" else float(text), left_out) for text in texts]
+
+
+def columns(*titles: str) -> list[Column]:
+    metrics = {"DI": "dice", "SP": "specificity", "HD95 (px)": "hd95"}
+    return [Column(title, metrics.get(title, "")) for title in titles]
+
+
+def test_the_cells_of_a_comparison_have_the_numbers_that_they_say() -> None:
+    rows = table(dice_rows("a", [0.2, 0.5, 0.625]), dice_rows("b", [0.1, 0.5, 0.75]), row("a", "n", 0, 2, 0, 6))
+    tables = build_tables(compare(table(rows.drop(columns="run").to_dict("records"))))["lesion"]
+    checked = 0
+    for cell in (cell for each in tables for line in (*each.rows, *each.quoted) for cell in line):
+        number = re.fullmatch(r"[+-]?\d+(\.\d+)?", cell.text)
+        if number:
+            assert cell.number is not None
+            assert float(number[0]) == pytest.approx(cell.number, abs=0.00501)
+            checked += 1
+        elif "/" not in cell.text:
+            assert cell.number is None
+    assert checked > 30
+
+
+def test_numbers_are_sorted_by_their_value_and_set_with_a_true_minus() -> None:
+    numbers = [
+        Cell("-0.500", "[-0.600, -0.400]", -0.5),
+        Cell("<0.001", number=0.0002),
+        Cell("-"),
+        Cell("12/0/3", number=12),
+    ]
+    built = to_page(Table("title", columns("run", "x"), [[Cell("2d-model"), each] for each in numbers]))
+    assert [line[1].number for line in built.rows] == [-0.5, 0.0002, None, 12]
+    assert [line[1].text for line in built.rows] == ["−0.500", "<0.001", "–", "12/0/3"]  # noqa: RUF001
+    assert built.rows[0][1].rest == "[−0.600, −0.400]"  # noqa: RUF001
+    assert built.rows[0][0].text == "2d-model"
     assert [column.numeric for column in built.columns] == [False, True]
-    assert built.rows[0][0].text == "run 0.712 ± 0.034"
-
-
-def test_names_that_begin_with_digits_are_no_numbers() -> None:
-    built = to_sortable(Table("title", ["a", "b", "n"], [["x", "2d_model", "5"], ["y", "3", "4"]]))
-    assert [column.numeric for column in built.columns] == [False, False, True]
 
 
 def test_the_best_of_each_score_is_marked() -> None:
-    rows = [["a", "0.7 ± 0.1", "9.0", "3"], ["b", "0.8 ± 0.2", "5.0", "4"], ["c", "0.8 ± 0.3", "-", "4"]]
-    built = to_sortable(Table("title", ["run", "DI", "HD95 (px)", "cases"], rows))
+    rows = [cells("0.7", "9.0", "3"), cells("0.8", "5.0", "4"), cells("0.8", "-", "4")]
+    built = to_page(Table("title", columns("run", "DI", "HD95 (px)", "cases"), [[Cell("a"), *row] for row in rows]))
     assert [column.title for column in built.columns] == ["run", "Dice", "HD95 (px)", "cases"]
     assert [[cell.best for cell in row] for row in built.rows] == [
         [False, False, False, False],
@@ -237,17 +261,20 @@ def test_the_best_of_each_score_is_marked() -> None:
 
 
 def test_no_mean_is_the_best_where_cases_are_left_out() -> None:
-    rows = [["a", "0.9 ± 0.1", "1.00 ± 0.5"], ["b", "0.2 ± 0.2", "0.00 ± 0.0 (3 left out)"]]
-    built = to_sortable(Table("title", ["run", "DI", "HD95 (px)"], rows))
+    rows = [cells("0.9", "1.0"), [*cells("0.2"), *cells("0.0", left_out=3)]]
+    built = to_page(Table("title", columns("run", "DI", "HD95 (px)"), [[Cell("a"), *row] for row in rows]))
     assert [[cell.best for cell in row] for row in built.rows] == [[False, True, False], [False, False, False]]
 
 
 def test_means_over_one_fold_are_left_out_and_quotes_stand_alone() -> None:
     over_folds = Table(
-        "over folds", ["run", "DI", "SP", "folds"], [["a", "0.7", "0.9", "1"]], [["quoted: x", "0.8", "-", "-"]]
+        "over folds",
+        columns("run", "DI", "SP", "folds"),
+        [[Cell("a"), *cells("0.7", "0.9", "1")]],
+        [[Cell("x"), *cells("0.8"), Cell("-"), Cell("-")]],
     )
-    over_cases = Table("over cases", ["run", "DI", "cases"], [["long", "0.7", "9"]])
-    built = list(sortable_tables([over_folds, over_cases], {"long": "short"}))
+    over_cases = Table("over cases", columns("run", "DI", "cases"), [[Cell("long"), *cells("0.7", "9")]])
+    built = list(page_tables([over_folds, over_cases], {"long": "short"}))
     assert [one.title for one in built] == ["over cases", "Quoted from the paper. over folds"]
     assert built[0].rows[0][0].text == "short"
     assert [column.title for column in built[1].columns] == ["method", "Dice"]

@@ -81,7 +81,8 @@ def test_counts_are_those_of_the_host(tmp_path, monkeypatch, labels, keywords):
 
 def test_table(tree):
     per_case = score(find(), 1)
-    assert tuple(per_case.columns) == COLUMNS == (
+    assert tuple(per_case.columns) == (*COLUMNS, "run")
+    assert tuple(COLUMNS) == (
         *("trainer", "plans", "configuration", "fold", "case", "label", "tp", "fp", "fn", "tn", "dice", "jaccard"),
         *("accuracy", "precision", "sensitivity", "specificity", "hd95", "assd", "n_ref", "n_pred"),
     )  # fmt: skip

@@ -127,8 +127,7 @@ def test_policy_decides_what_normal_images_count(policy, n, wins, losses):
 
 
 def test_plans_tell_runs_of_one_trainer_apart():
-    rows = table(dice_rows("t", [0.1, 0.2]), dice_rows("t", [0.3, 0.4]))
-    rows.loc[2:, "plans"] = "Q"
+    rows = table(dice_rows("t", [0.1, 0.2]), [one | {"plans": "Q"} for one in dice_rows("t", [0.3, 0.4])])
     (pair,) = compare_pairs(rows)
     assert (pair.a, pair.b, pair.wins) == ("t (P)", "t (Q)", 2)
 

@@ -7,8 +7,9 @@ import pytest
 from case_rows import dice_rows, row, table
 
 from nnunet_taichi.evaluation.quoted import SOURCE
+from nnunet_taichi.evaluation.scoring import name_runs
 from nnunet_taichi.evaluation.statistics import compare_pairs
-from nnunet_taichi.evaluation.summary import apply_policy, normal_images, run_names, summarise
+from nnunet_taichi.evaluation.summary import apply_policy, normal_images, summarise
 from nnunet_taichi.evaluation.summary_files import to_json, to_latex, to_markdown, write_files
 from nnunet_taichi.evaluation.summary_tables import Comparison
 
@@ -110,9 +111,8 @@ def test_false_alarms_on_normal_images():
 
 def test_runs_are_named_by_what_tells_them_apart():
     runs = [("a", "P", "2d"), ("b", "P", "2d"), ("b", "Q", "2d"), ("c", "P", "2d"), ("c", "Q", "3d")]
-    named = run_names(pd.DataFrame([*runs, runs[0]], columns=["trainer", "plans", "configuration"]))
-    assert list(named.values()) == ["a", "b (P)", "b (Q)", "c (P) (2d)", "c (Q) (3d)"]
-    assert list(named) == runs
+    named = name_runs(pd.DataFrame([*runs, runs[0]], columns=["trainer", "plans", "configuration"]))
+    assert list(named["run"]) == ["a", "b (P)", "b (Q)", "c (P) (2d)", "c (Q) (3d)", "a"]
 
 
 @pytest.fixture
@@ -220,8 +220,9 @@ def test_json(comparison):
 
 def test_files_hold_what_was_computed(comparison, tmp_path):
     paths = write_files(comparison, tmp_path)
-    assert [path.name for path in paths] == ["summary.csv", "summary.md", "summary.tex", "summary.json"]
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "summary.csv"), comparison.summary, check_exact=True)
+    assert [path.name for path in paths] == ["summary.csv", "summary.md", "summary.tex", "comparison.json"]
+    summary = comparison.summary.drop(columns="run")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "summary.csv"), summary, check_exact=True)
     assert (tmp_path / "summary.md").read_text(encoding="utf-8") == to_markdown(comparison)
 
 
