@@ -34,6 +34,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "NoComplementary": {"complementary_loss": False},
     "BackgroundFollows": {"complementary_learner": "background"},
     "OwnValues": {"attention_values": "own"},
+    "Float32": {"cpu_bf16": False},  # no remedy: stock trains in float32 on a CPU
 }
 
 
