@@ -30,8 +30,8 @@ import torch
 from nnunetv2.run.run_training import get_trainer_from_args
 
 from nnunet_taichi import trainers
-from nnunet_taichi.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.difficulty.storage import MapFolder
+from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.trainers.mining import Mining
 
 MINERS = {"full": {"miner_width": 1.0, "miner_fraction": 0.5}, "cheap": {}}

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from scipy.stats import theilslopes
 
-from nnunet_taichi.demo import PLANNING_WORKERS, SETTINGS
-from nnunet_taichi.host_commands import CommandRunner, isolated_environment
+from nnunet_taichi.commands.demo import PLANNING_WORKERS, SETTINGS
+from nnunet_taichi.nnunet.runner import CommandRunner, isolated_environment
 from nnunet_taichi.phantoms import write_phantoms
 
 TRAINERS = {"nnU-Net": "nnUNetTrainer", "TaiChiNet": "nnUNetTrainerTaichi"}

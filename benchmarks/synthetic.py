@@ -27,7 +27,7 @@ from planner_memory import FLAT, make_dataset
 from nnunet_taichi import trainers
 from nnunet_taichi.architectures.precision import cpu_has_bf16
 from nnunet_taichi.curriculum import Stage
-from nnunet_taichi.host_commands import isolated_environment
+from nnunet_taichi.nnunet.runner import isolated_environment
 from nnunet_taichi.planning.arithmetic import forward_flops
 from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.planning.slim import nnUNetPlannerTaichiSlim

@@ -13,17 +13,17 @@ from collections.abc import Sequence
 from nnunet_taichi import __version__
 
 COMMANDS = {  # name: (module, what `nnunet_taichi --help` says)
-    "env": ("nnunet_taichi.discovery", "print the shell lines that let nnU-Net find the trainers"),
-    "doctor": ("nnunet_taichi.doctor", "check this machine, and say how to mend what is wrong"),
-    "convert": ("nnunet_taichi.dataset_conversion", "turn a data set or your own images into an nnU-Net raw data set"),
-    "audit": ("nnunet_taichi.dataset_conversion.audit", "find twins among images, and folds that divide them"),
-    "plan": ("nnunet_taichi.planning.plan", "plan for two paths, or for the paper's protocol"),
-    "plan_and_preprocess": ("nnunet_taichi.planning.plan_and_preprocess", "plan, and preprocess the data so"),
-    "mine": ("nnunet_taichi.mine", "train the U-Net++ of a fold and write its easy/hard maps"),
-    "compare": ("nnunet_taichi.evaluation.compare", "score trainers, test their differences, and make a page of it"),
-    "explain": ("nnunet_taichi.explain", "look into both paths of a trained TaiChiNet"),
-    "benchmark": ("nnunet_taichi.benchmark", "run data sets x trainers x folds, and compare"),
-    "demo": ("nnunet_taichi.demo", "the whole way on phantoms, in minutes, on a laptop"),
+    "env": ("nnunet_taichi.commands.env", "print the shell lines that let nnU-Net find the trainers"),
+    "doctor": ("nnunet_taichi.commands.doctor", "check this machine, and say how to mend what is wrong"),
+    "convert": ("nnunet_taichi.commands.convert", "turn a data set or your own images into an nnU-Net raw data set"),
+    "audit": ("nnunet_taichi.commands.audit", "find twins among images, and folds that divide them"),
+    "plan": ("nnunet_taichi.commands.plan", "plan for two paths, or for the paper's protocol"),
+    "plan_and_preprocess": ("nnunet_taichi.commands.plan_and_preprocess", "plan, and preprocess the data so"),
+    "mine": ("nnunet_taichi.commands.mine", "train the U-Net++ of a fold and write its easy/hard maps"),
+    "compare": ("nnunet_taichi.commands.compare", "score trainers, test their differences, and make a page of it"),
+    "explain": ("nnunet_taichi.commands.explain", "look into both paths of a trained TaiChiNet"),
+    "benchmark": ("nnunet_taichi.commands.benchmark", "run data sets x trainers x folds, and compare"),
+    "demo": ("nnunet_taichi.commands.demo", "the whole way on phantoms, in minutes, on a laptop"),
 }
 
 

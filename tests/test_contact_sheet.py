@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from PIL import Image
 
-from nnunet_taichi.contact_sheet import COLOURS, Block, Panel, contact_sheet
+from nnunet_taichi.figures.contact_sheet import COLOURS, Block, Panel, contact_sheet
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnunet_taichi import cli, demo, host_commands
+from nnunet_taichi import cli
+from nnunet_taichi.commands import demo
+from nnunet_taichi.nnunet import runner as host_commands
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path, capsys):

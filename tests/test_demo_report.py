@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnunet_taichi.demo_report import (
+from nnunet_taichi.nnunet.runner import Cost
+from nnunet_taichi.report.demo_report import (
     Result,
     Scores,
     format_table,
@@ -13,7 +14,6 @@ from nnunet_taichi.demo_report import (
     read_scores,
     training_cases_block,
 )
-from nnunet_taichi.host_commands import Cost
 
 
 def case(name, dice, n_ref, n_pred):

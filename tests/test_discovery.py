@@ -10,15 +10,8 @@ import pytest
 
 import nnunet_taichi
 from nnunet_taichi.cli import main
-from nnunet_taichi.discovery import (
-    DATA_VARIABLES,
-    EXT_FOLDER,
-    EXT_VARIABLE,
-    SHELLS,
-    quote_powershell,
-    shell_lines,
-    with_ext_folder,
-)
+from nnunet_taichi.commands.env import SHELLS, quote_powershell, shell_lines
+from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_FOLDER, EXT_VARIABLE, with_ext_folder
 
 REPOSITORY = Path(nnunet_taichi.__file__).parents[1]
 AWKWARD = 'it\'s a "$HOME" `dir`; \\ naïve 超声 *'

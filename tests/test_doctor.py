@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import nnunet_taichi
-from nnunet_taichi import doctor
-from nnunet_taichi.discovery import DATA_VARIABLES, EXT_FOLDER, EXT_VARIABLE
-from nnunet_taichi.doctor import CheckFailed
+from nnunet_taichi.commands import doctor
+from nnunet_taichi.commands.doctor import CheckFailed
+from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_FOLDER, EXT_VARIABLE
 
 REPOSITORY = Path(nnunet_taichi.__file__).parents[1]
 

@@ -2,8 +2,8 @@ import argparse
 
 import pytest
 
-from nnunet_taichi import explain
-from nnunet_taichi.discovery import DATA_VARIABLES
+from nnunet_taichi.commands import explain
+from nnunet_taichi.nnunet.variables import DATA_VARIABLES
 
 AUROC = {"pixels": 0.75, "per_case_mean": None, "n": 3, "better_than_baseline": 1}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nnunet_taichi import host_commands
-from nnunet_taichi.host_commands import CommandError, CommandRunner, find_command, isolated_environment
+from nnunet_taichi.nnunet import runner as host_commands
+from nnunet_taichi.nnunet.runner import CommandError, CommandRunner, find_command, isolated_environment
 
 WAITS_FOR_A_FILE = """
 import os, sys, time

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
-from nnunet_taichi import mine
 from nnunet_taichi.cli import main
+from nnunet_taichi.commands import mine
 
 FOLD = ["mine", "-d", "1", "-c", "2d", "-device", "cpu", "-f"]
 

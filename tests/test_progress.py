@@ -2,7 +2,7 @@
 
 import pytest
 
-from nnunet_taichi.progress import LogReader, planned_epochs
+from nnunet_taichi.nnunet.progress import LogReader, planned_epochs
 
 TAICHI = """\
 Using trainer 'nnUNetTrainerTaichi_4epochs_2iterations' from: nnunet_taichi/ext

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from nnunet_taichi.status_line import StatusLine
+from nnunet_taichi.runtime.status_line import StatusLine
 
 
 class Terminal(io.StringIO):

@@ -20,10 +20,10 @@ from nnunetv2.paths import nnUNet_raw, nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 
 from nnunet_taichi.architectures.precision import cpu_has_bf16
-from nnunet_taichi.benchmark.plan import read_plan
-from nnunet_taichi.curve_table import CURVES
 from nnunet_taichi.evaluation.runs import find_runs
 from nnunet_taichi.evaluation.scoring import COLUMNS, score
+from nnunet_taichi.matrix.plan_file import read_plan
+from nnunet_taichi.nnunet.curve_table import CURVES
 from nnunet_taichi.nnunet.folds import FoldState, checkpoint, read_state
 
 CELL = ["trainer", "plans", "configuration", "fold"]

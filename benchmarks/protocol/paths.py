@@ -23,7 +23,7 @@ from scipy.special import logit
 
 from nnunet_taichi.explanation.cases import find_cases, validation_cases
 from nnunet_taichi.explanation.measures import Measures
-from nnunet_taichi.explanation.paths import Case, TwoPathModel
+from nnunet_taichi.explanation.two_paths import Case, TwoPathModel
 
 SHARES = np.linspace(0, 1, 11)
 NEAR = 8  # pixels

@@ -12,12 +12,12 @@ import numpy as np
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from PIL import Image as PillowImage
 
-from nnunet_taichi.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.dataset_conversion import splits
 from nnunet_taichi.dataset_conversion.duplicates import Twin, group
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.images import read_any
-from nnunet_taichi.files import whole
+from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
+from nnunet_taichi.runtime.files import whole
 
 COLUMNS, ROWS = 8, 6  # pairs a row, and rows of pairs a sheet
 SHEETS = 10  # a film has thousands of pairs; its weakest are drawn

@@ -61,10 +61,6 @@ class NotWrittenError(ConversionError):
     """The copy cannot be written: no space, or no permission."""
 
 
-class WorkerDiedError(Exception):
-    """A worker process ended before its work."""
-
-
 class BadFilesError(Exception):
     """Every file that is wrong, so that they can be mended in one go.
 

@@ -18,7 +18,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from PIL import Image, UnidentifiedImageError
 
-from nnunet_taichi.dataset_conversion import arguments, print_tolerated
+from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.errors import (
     BadFilesError,
     ConversionError,
@@ -30,8 +30,9 @@ from nnunet_taichi.dataset_conversion.images import Pixels, read_any, resize, wr
 from nnunet_taichi.dataset_conversion.layout import pictures
 from nnunet_taichi.dataset_conversion.pairing import ENDING as ANY_ENDING
 from nnunet_taichi.dataset_conversion.pairing import SUFFIX
-from nnunet_taichi.dataset_conversion.parallel import map_in_processes
+from nnunet_taichi.dataset_conversion.reporting import print_tolerated
 from nnunet_taichi.dataset_conversion.target import appear_complete, check_apart, check_free
+from nnunet_taichi.runtime.parallel import map_in_processes
 
 SUMMARY = "new images, made to fit a converted data set, for nnUNetv2_predict"
 

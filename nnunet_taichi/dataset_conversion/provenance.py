@@ -13,7 +13,7 @@ from typing import Any
 from nnunet_taichi import __version__
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.findings import Findings
-from nnunet_taichi.files import write_whole
+from nnunet_taichi.runtime.files import write_whole
 
 FILE_NAME = "conversion.json"
 

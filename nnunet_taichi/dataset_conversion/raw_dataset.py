@@ -16,8 +16,8 @@ from nnunet_taichi.dataset_conversion.duplicates import Twin, find_twins, group,
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, DuplicateCaseError
 from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 from nnunet_taichi.dataset_conversion.images import Pixels, write_png
-from nnunet_taichi.dataset_conversion.parallel import map_in_processes
 from nnunet_taichi.dataset_conversion.target import appear_complete
+from nnunet_taichi.runtime.parallel import map_in_processes
 
 FILE_ENDING = ".png"  # lossless, and the host's NaturalImage2DIO reads it
 

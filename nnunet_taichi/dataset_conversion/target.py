@@ -12,7 +12,7 @@ from nnunetv2.paths import nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
 from nnunet_taichi.dataset_conversion.errors import NotWrittenError, TargetExistsError
-from nnunet_taichi.dataset_conversion.interrupts import uninterrupted
+from nnunet_taichi.runtime.interrupts import uninterrupted
 
 
 def find_target(dataset_id: int, name: str, *, overwrite: bool = False) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 
-from nnunet_taichi.files import write_whole
+from nnunet_taichi.runtime.files import write_whole
 
 ENDINGS = (".b2nd", ".npz")  # of the host's data set classes
 

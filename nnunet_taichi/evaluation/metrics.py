@@ -7,16 +7,9 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
+from nnunet_taichi.nnunet.folds import Counts
+
 Mask = NDArray[np.bool_]  # ([Z,] Y, X)
-
-
-class Counts(NamedTuple):
-    """Pixels by what they are and what they were predicted to be."""
-
-    tp: int
-    fp: int
-    fn: int
-    tn: int
 
 
 class Overlap(NamedTuple):

@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from nnunet_taichi.dataset_conversion.errors import WorkerDiedError
-from nnunet_taichi.dataset_conversion.parallel import map_in_processes
 from nnunet_taichi.evaluation.checks import fold_folders
-from nnunet_taichi.evaluation.masks import MaskReader, read_masks, units
+from nnunet_taichi.evaluation.mask_files import MaskReader, read_masks, units
 from nnunet_taichi.evaluation.metrics import Counts, Mask, Overlap, count_pixels, overlap, surface_distances
 from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, some
 from nnunet_taichi.nnunet.folds import read_summary
+from nnunet_taichi.runtime.parallel import WorkerDiedError, map_in_processes
 
 __all__ = ["COLUMNS", "read_masks", "score", "units"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nnunet_taichi.architectures.taichinet import TaiChiNet
-from nnunet_taichi.explanation.paths import Case, TwoPathModel
+from nnunet_taichi.explanation.two_paths import Case, TwoPathModel
 
 Maps = Mapping[str, Mapping[str, Any]]  # path -> "before" and, where there is attention, "after" -> array
 

@@ -15,7 +15,7 @@ from nnunet_taichi.evaluation.uncertainty import (
     image_uncertainty,
     risk_coverage,
 )
-from nnunet_taichi.explanation.paths import OUTPUTS, Case
+from nnunet_taichi.explanation.two_paths import OUTPUTS, Case
 
 METRICS = ("dice", "jaccard", "precision", "sensitivity")
 UNCERTAINTIES = {"": "disagreement", "_baseline": "ambiguity"}  # ending of a column -> attribute of a case

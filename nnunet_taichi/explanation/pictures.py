@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from nnunet_taichi.evaluation.overlay import fullest_slice
 from nnunet_taichi.explanation.features import Maps
-from nnunet_taichi.explanation.page import SMALL, Limits, Page
-from nnunet_taichi.explanation.paths import Case
+from nnunet_taichi.explanation.two_paths import Case
+from nnunet_taichi.figures.drawing import fullest_slice
+from nnunet_taichi.figures.panels import SMALL, Limits, Page
 
 Array = NDArray[Any]
 TITLES = {"lesion": "lesion path", "background": "background path", "fused": "fused"}  # in the order of the panels

@@ -8,11 +8,11 @@ import torch
 from matplotlib.figure import Figure
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
-from nnunet_taichi.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.difficulty.coding import decode_difficulty
 from nnunet_taichi.difficulty.levels import true_heads
 from nnunet_taichi.difficulty.storage import ENDINGS, MapFolder
-from nnunet_taichi.explanation.paths import TwoPathModel
+from nnunet_taichi.explanation.two_paths import TwoPathModel
+from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
 
 SHOWN = 6
 

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from nnunet_taichi.explanation.cases import CaseFiles
-from nnunet_taichi.explanation.curves import uncertainty_figure
 from nnunet_taichi.explanation.features import (
     Features,
     channel_features,
@@ -18,10 +17,11 @@ from nnunet_taichi.explanation.features import (
     strongest_channels,
 )
 from nnunet_taichi.explanation.measures import Measures
-from nnunet_taichi.explanation.paths import OUTPUTS, Case, TwoPathModel
 from nnunet_taichi.explanation.pictures import TITLES, case_picture, channel_picture, format_dice
 from nnunet_taichi.explanation.training_maps import difficulty_figure
-from nnunet_taichi.files import whole
+from nnunet_taichi.explanation.two_paths import OUTPUTS, Case, TwoPathModel
+from nnunet_taichi.explanation.uncertainty_curves import uncertainty_figure
+from nnunet_taichi.runtime.files import whole
 
 DPI = 200
 CHANNELS = 4  # as many as in figure 4

@@ -4,9 +4,7 @@ import json
 import re
 from enum import Enum
 from pathlib import Path, PureWindowsPath
-from typing import Any
-
-from nnunet_taichi.evaluation.metrics import Counts
+from typing import Any, NamedTuple
 
 Values = tuple[int, ...]  # of a label or region
 
@@ -26,6 +24,15 @@ def list_cases(folder: Path, ending: str) -> dict[str, Path]:
         for path in sorted(folder.glob(f"*{ending}"))
         if not path.name.startswith(".")  # copies of a Mac's leave such files
     }
+
+
+class Counts(NamedTuple):
+    """Pixels by what they are and what they were predicted to be."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
 
 
 class FoldState(Enum):

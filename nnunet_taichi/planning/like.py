@@ -8,9 +8,9 @@ from typing import Any
 from nnunetv2.paths import nnUNet_preprocessed
 
 from nnunet_taichi.architectures import TAICHINET
-from nnunet_taichi.files import write_whole
 from nnunet_taichi.planning.planners import NamedPlanner
 from nnunet_taichi.planning.slim import SlimPlanner, slim_plans
+from nnunet_taichi.runtime.files import write_whole
 
 
 def check_arguments(args: argparse.Namespace, planner: type[NamedPlanner]) -> None:

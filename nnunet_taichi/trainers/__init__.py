@@ -5,6 +5,7 @@ from typing import Any
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.trainers.endings import find_recipe
+from nnunet_taichi.trainers.miner import WIDTH, make_miner, nnUNetTrainerUNetPlusPlus, nnUNetTrainerUNetPlusPlusMiner
 from nnunet_taichi.trainers.networks import (
     nnUNetTrainerAAUNet,
     nnUNetTrainerAttentionUNet,
@@ -13,14 +14,8 @@ from nnunet_taichi.trainers.networks import (
     nnUNetTrainerFATNet,
     nnUNetTrainerUNet,
 )
-from nnunet_taichi.trainers.rf_net import nnUNetTrainerRFNet
+from nnunet_taichi.trainers.rf_net_trainer import nnUNetTrainerRFNet
 from nnunet_taichi.trainers.taichi import nnUNetTrainerTaichi
-from nnunet_taichi.trainers.unet_plus_plus import (
-    WIDTH,
-    make_miner,
-    nnUNetTrainerUNetPlusPlus,
-    nnUNetTrainerUNetPlusPlusMiner,
-)
 from nnunet_taichi.trainers.variants import (
     nnUNetTrainerTaichi_ConsML,
     nnUNetTrainerTaichi_ConvHead,

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 
-from nnunet_taichi.files import write_whole
+from nnunet_taichi.runtime.files import write_whole
 
 LOGGED = {"learning_rate": "lrs", "train_loss": "train_losses", "val_loss": "val_losses", "pseudo_dice": "mean_fg_dice"}
 

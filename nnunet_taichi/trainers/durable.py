@@ -11,8 +11,8 @@ from batchgenerators.utilities.file_and_folder_operations import join
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.config import TaiChiConfig
-from nnunet_taichi.curve_table import COLUMNS, CURVES
-from nnunet_taichi.files import write_whole
+from nnunet_taichi.nnunet.curve_table import COLUMNS, CURVES
+from nnunet_taichi.runtime.files import write_whole
 from nnunet_taichi.trainers.curves import Epoch, read_log, take_gpu_peak, write_curves
 from nnunet_taichi.trainers.loading_watch import LoadingWatch
 

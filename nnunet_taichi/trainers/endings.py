@@ -8,7 +8,7 @@ from typing import Any
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.trainers.adamw import AdamWTraining
-from nnunet_taichi.trainers.paper import SUFFIX, make_paper_trainer
+from nnunet_taichi.trainers.paper_protocol import SUFFIX, make_paper_trainer
 from nnunet_taichi.trainers.recipe import make_trainer, split_name
 from nnunet_taichi.trainers.ultrasound import UltrasoundTraining
 

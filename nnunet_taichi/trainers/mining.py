@@ -21,11 +21,11 @@ from nnunet_taichi.difficulty.coding import shares
 from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
 from nnunet_taichi.difficulty.storage import MapFolder, digest
 from nnunet_taichi.nnunet.folds import FoldState, checkpoint, has_checkpoint, read_state
+from nnunet_taichi.runtime.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.durable import CONFIGURATION
-from nnunet_taichi.trainers.paper import PaperTraining, make_paper_trainer
-from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
+from nnunet_taichi.trainers.miner import TRAINING_CASES, make_miner, nnUNetTrainerUNetPlusPlus
+from nnunet_taichi.trainers.paper_protocol import PaperTraining, make_paper_trainer
 from nnunet_taichi.trainers.recipe import make_trainer
-from nnunet_taichi.trainers.unet_plus_plus import TRAINING_CASES, make_miner, nnUNetTrainerUNetPlusPlus
 
 
 class Mining:

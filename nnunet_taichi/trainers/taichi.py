@@ -13,10 +13,10 @@ from torch import nn
 
 from nnunet_taichi.architectures import TAICHINET
 from nnunet_taichi.curriculum import stage, warmup_epochs
-from nnunet_taichi.curve_table import COLUMNS
 from nnunet_taichi.difficulty.coding import check_heads
 from nnunet_taichi.difficulty.transforms import ConvertSegmentationKeepDifficulty
 from nnunet_taichi.losses.taichi_loss import TERMS, TaiChiLoss
+from nnunet_taichi.nnunet.curve_table import COLUMNS
 from nnunet_taichi.trainers.curves import sum_over_ranks
 from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.mining import Mining, begun_with

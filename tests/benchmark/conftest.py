@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from toy_tree import ToyTree
 
-from nnunet_taichi.benchmark.checks import read_checked
-from nnunet_taichi.benchmark.graph import make_jobs
-from nnunet_taichi.benchmark.jobs import Job
-from nnunet_taichi.host_commands import isolated_environment
+from nnunet_taichi.matrix.graph import make_jobs
+from nnunet_taichi.matrix.jobs import Job
+from nnunet_taichi.matrix.plan_checks import read_checked
+from nnunet_taichi.nnunet.runner import isolated_environment
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner
 from nnunetv2.experiment_planning.experiment_planners.residual_unets import residual_encoder_unet_planners
 from toy_tree import ToyTree
 
-from nnunet_taichi.benchmark.checks import read_checked
-from nnunet_taichi.benchmark.plan import PlanError
-from nnunet_taichi.benchmark.planning import PLANNING
-from nnunet_taichi.benchmark.recipes import find_trainer, miner_name
 from nnunet_taichi.cli import main
-from nnunet_taichi.planning import plan
+from nnunet_taichi.commands import plan
+from nnunet_taichi.matrix.plan_checks import read_checked
+from nnunet_taichi.matrix.plan_file import PlanError
+from nnunet_taichi.matrix.trainer_lookup import find_trainer, miner_name
+from nnunet_taichi.planning.catalogue import PLANNING
 
 GOOD = "datasets: 900\ntrainers: nnUNetTrainer_1epochs\nfolds: 0\ndevice: cpu\n"
 

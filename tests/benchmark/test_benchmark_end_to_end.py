@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nnunet_taichi.demo import SETTINGS
-from nnunet_taichi.host_commands import CommandRunner, isolated_environment
+from nnunet_taichi.commands.demo import SETTINGS
+from nnunet_taichi.nnunet.runner import CommandRunner, isolated_environment
 from nnunet_taichi.phantoms import write_phantoms
 
 STOCK, TAICHI = "nnUNetTrainer_1epochs_2iterations", "nnUNetTrainerTaichi_2epochs_2iterations"

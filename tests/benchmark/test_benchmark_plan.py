@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from nnunet_taichi import trainers
-from nnunet_taichi.benchmark.fields import DEFAULTS
-from nnunet_taichi.benchmark.plan import Benchmark, PlanError, read_plan
-from nnunet_taichi.benchmark.planning import PLANNING
+from nnunet_taichi.matrix.fields import DEFAULTS
+from nnunet_taichi.matrix.plan_file import Benchmark, PlanError, read_plan
+from nnunet_taichi.planning.catalogue import PLANNING
 
 EXAMPLE = Path(__file__).parents[2] / "benchmarks" / "matrix.yaml"
 

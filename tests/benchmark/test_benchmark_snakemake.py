@@ -12,10 +12,10 @@ import pytest
 import yaml
 from toy_tree import DATASET, SUMMARY, ToyTree
 
-from nnunet_taichi.benchmark import snakemake
-from nnunet_taichi.benchmark.jobs import Job
-from nnunet_taichi.benchmark.snakemake import Workflow, set_markers
 from nnunet_taichi.cli import main
+from nnunet_taichi.matrix import snakemake
+from nnunet_taichi.matrix.jobs import Job
+from nnunet_taichi.matrix.snakemake import Workflow, set_markers
 
 STOCK, TAICHI = "nnUNetTrainer_1epochs", "nnUNetTrainerTaichi_2epochs"
 MINER = "nnUNetTrainerUNetPlusPlusMiner_1epochs"

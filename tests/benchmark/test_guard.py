@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nnunet_taichi.benchmark.guard import run_guarded
+from nnunet_taichi.matrix.guard import run_guarded
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sessions and signals of POSIX")
 
@@ -23,7 +23,7 @@ pathlib.Path(sys.argv[1], "pids.part").write_text(f"{os.getpid()} {worker.pid}")
 os.rename(os.path.join(sys.argv[1], "pids.part"), os.path.join(sys.argv[1], "pids"))
 time.sleep(float(sys.argv[2]))
 """
-CALLER = "import sys; from nnunet_taichi.benchmark.guard import run_guarded as r; r(sys.argv[1:], open('log', 'wb'))"
+CALLER = "import sys; from nnunet_taichi.matrix.guard import run_guarded as r; r(sys.argv[1:], open('log', 'wb'))"
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

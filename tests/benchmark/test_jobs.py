@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from toy_tree import DATASET, SUMMARY, ToyTree, age
 
-from nnunet_taichi.benchmark.graph import find_job, to_do
-from nnunet_taichi.benchmark.jobs import Job
 from nnunet_taichi.cli import main
+from nnunet_taichi.matrix.graph import find_job, to_do
+from nnunet_taichi.matrix.jobs import Job
 
 JobsOf = Callable[[str], list[Job]]
 STOCK, TAICHI, MODEL7 = "nnUNetTrainer_2epochs", "nnUNetTrainerTaichi_2epochs", "nnUNetTrainerTaichi_Model7_2epochs"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from nnunet_taichi.benchmark.jobs import Job
-from nnunet_taichi.benchmark.local import run_all, run_job
+from nnunet_taichi.matrix.jobs import Job
+from nnunet_taichi.matrix.local import run_all, run_job
 
 PYTHON = Path(sys.executable).name  # found beside this very Python
 
@@ -132,7 +132,7 @@ def test_a_job_that_somebody_else_runs_is_waited_for(
         (toys.folder / "preprocess").touch()
         lock.release()
 
-    monkeypatch.setattr("nnunet_taichi.trainers.processes.time.sleep", finish)
+    monkeypatch.setattr("nnunet_taichi.runtime.processes.time.sleep", finish)
     assert run_job(job, tmp_path / "jobs")
     assert "is done" in capsys.readouterr().out
     assert not (tmp_path / "jobs" / "preprocess.log").exists()

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from nnunet_taichi.curve_table import COLUMNS
 from nnunet_taichi.evaluation.predictions import Prediction, Run
 from nnunet_taichi.evaluation.quoted import quoted_rows
-from nnunet_taichi.evaluation.report import make_page
 from nnunet_taichi.evaluation.scoring import score
 from nnunet_taichi.evaluation.statistics import compare_pairs
 from nnunet_taichi.evaluation.summary import normal_images, summarise
-from nnunet_taichi.evaluation.summary_tables import Comparison
+from nnunet_taichi.nnunet.curve_table import COLUMNS
 from nnunet_taichi.phantoms import phantom
+from nnunet_taichi.report.report_page import make_page
+from nnunet_taichi.report.summary_tables import Comparison
 
 DATASET_JSON = {"labels": {"background": 0, "lesion": 1}, "file_ending": ".png"}
 RECIPE = "_Paper_2epochs_seed1"

@@ -10,7 +10,7 @@ import pytest
 from results_tree import LESION, ResultsTree, write_image, write_json
 
 from nnunet_taichi.cli import main
-from nnunet_taichi.evaluation.compare import common_cases
+from nnunet_taichi.commands.compare import common_cases
 
 # A square of 4 x 4 pixels, found one pixel to the right: 12 of 16 pixels, and of each contour of 12 pixels, 6 are one
 # pixel away from the other. Then a normal image in which nothing was found, and one with a false alarm of 5 pixels.
@@ -173,7 +173,7 @@ def test_a_comparison_that_is_stopped_leaves_whole_files_and_no_new_page(by_hand
         rename(source, target)
 
     rename = os.replace
-    monkeypatch.setattr("nnunet_taichi.files.os.replace", replace_file)
+    monkeypatch.setattr("nnunet_taichi.runtime.files.os.replace", replace_file)
     assert compare(by_hand, "-np", "1", "--empty-masks", "zero") == 130
     after = {file.name: file.read_bytes() for file in (by_hand / "out").iterdir()}
     assert after.keys() == before.keys()

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnunet_taichi.curve_table import COLUMNS
-from nnunet_taichi.evaluation.curves import read_curves
+from nnunet_taichi.nnunet.curve_files import read_curves
+from nnunet_taichi.nnunet.curve_table import COLUMNS
 
 HEAD = """
 #######################################################################

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from results_tree import ResultsTree
 
-from nnunet_taichi.benchmark.datasets import Fold, find_dataset
-from nnunet_taichi.benchmark.jobs import Mine, Preprocess, Train
-from nnunet_taichi.benchmark.plan import Benchmark
 from nnunet_taichi.evaluation.predictions import ComparisonError
 from nnunet_taichi.evaluation.runs import check_runs, find_runs
 from nnunet_taichi.explanation.cases import validation_cases
+from nnunet_taichi.matrix.jobs import Mine, Preprocess, Train
+from nnunet_taichi.matrix.plan_file import Benchmark
+from nnunet_taichi.nnunet.datasets import Fold, find_dataset
 from nnunet_taichi.nnunet.folds import FoldState, read_state
 
 TRAINER = "nnUNetTrainerTaichi"

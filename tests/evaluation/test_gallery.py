@@ -15,13 +15,14 @@ from PIL import Image
 from report_example import alarming, make_runs, shifted
 from results_tree import ResultsTree
 
-from nnunet_taichi.evaluation.embedding import embed_pixels, grey_levels
-from nnunet_taichi.evaluation.gallery import GalleryCase, build_gallery, gallery_cases, group_of, to_json
-from nnunet_taichi.evaluation.masks import MaskReader
-from nnunet_taichi.evaluation.overlay import fullest_slice, outline, read_overlay
+from nnunet_taichi.evaluation.mask_files import MaskReader
 from nnunet_taichi.evaluation.predictions import Prediction
 from nnunet_taichi.evaluation.runs import find_runs
 from nnunet_taichi.evaluation.scoring import score
+from nnunet_taichi.figures.drawing import fullest_slice
+from nnunet_taichi.figures.embedding import embed_pixels, grey_levels
+from nnunet_taichi.report.gallery import GalleryCase, build_gallery, gallery_cases, group_of, to_json
+from nnunet_taichi.report.overlay import outline, read_overlay
 
 
 def decode(uri: str) -> Image.Image:

@@ -18,16 +18,16 @@ from case_rows import dice_rows, row, table
 from PIL import Image
 from report_example import RUNS, case_names, compare, make_runs, shifted, write_curves, write_example
 
-from nnunet_taichi.evaluation.charts import Chart, panel_grid
-from nnunet_taichi.evaluation.curve_figures import curve_charts
-from nnunet_taichi.evaluation.curves import read_curves
-from nnunet_taichi.evaluation.explanations import read_explanation
-from nnunet_taichi.evaluation.findings import find_best, shorten
-from nnunet_taichi.evaluation.report import breakable, make_page
-from nnunet_taichi.evaluation.report_figures import box_plots, difference_plots, size_plots
-from nnunet_taichi.evaluation.report_tables import page_tables, to_page
 from nnunet_taichi.evaluation.scoring import score
-from nnunet_taichi.evaluation.summary_tables import Cell, Column, Table, build_tables
+from nnunet_taichi.figures.charts import Chart, panel_grid
+from nnunet_taichi.nnunet.curve_files import read_curves
+from nnunet_taichi.report.curve_figures import curve_charts
+from nnunet_taichi.report.explained import read_explanation
+from nnunet_taichi.report.page_tables import page_tables, to_page
+from nnunet_taichi.report.plots import box_plots, difference_plots, size_plots
+from nnunet_taichi.report.report_page import breakable, make_page
+from nnunet_taichi.report.sentences import find_best, shorten
+from nnunet_taichi.report.summary_tables import Cell, Column, Table, build_tables
 
 VOID = {"meta", "link", "img", "input", "br", "wbr"}
 

@@ -10,8 +10,8 @@ from nnunet_taichi.evaluation.quoted import SOURCE
 from nnunet_taichi.evaluation.scoring import name_runs
 from nnunet_taichi.evaluation.statistics import compare_pairs
 from nnunet_taichi.evaluation.summary import apply_policy, normal_images, summarise
-from nnunet_taichi.evaluation.summary_files import to_json, to_latex, to_markdown, write_files
-from nnunet_taichi.evaluation.summary_tables import Comparison
+from nnunet_taichi.report.summary_files import to_json, to_latex, to_markdown, write_files
+from nnunet_taichi.report.summary_tables import Comparison
 
 EMPTY, ALARM, MISSED = (0, 0, 0, 8), (0, 2, 0, 6), (0, 0, 3, 5)  # tp, fp, fn, tn
 NOTHING_QUOTED = pd.DataFrame(columns=["table", "condition", "method", "trainer", "label", "cases", "note"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nnunet_taichi.explanation.paths import Case
+from nnunet_taichi.explanation.two_paths import Case
 
 
 def make_case(name="case", heads=("lesion",), shape=(1, 4, 6), valid=None, spacing=(1.0, 1.0, 1.0), **arrays):

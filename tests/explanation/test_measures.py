@@ -7,7 +7,7 @@ from hand_made_cases import make_case
 from sklearn.metrics import roc_auc_score
 
 from nnunet_taichi.explanation.measures import Measures
-from nnunet_taichi.files import without_nan
+from nnunet_taichi.runtime.files import without_nan
 
 SHAPE = (1, 1, 4)
 LESION = {"truth": [1, 1, 0, 0], "lesion": [0.9, 0.8, 0.7, 0.1], "background": [0.9, 0.4, 0.2, 0.1]}

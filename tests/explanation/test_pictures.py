@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hand_made_cases import make_case
 
-from nnunet_taichi.explanation.curves import uncertainty_figure
 from nnunet_taichi.explanation.measures import Measures
 from nnunet_taichi.explanation.pictures import case_picture, channel_picture, format_dice, shown_slice
+from nnunet_taichi.explanation.uncertainty_curves import uncertainty_figure
 from nnunet_taichi.explanation.writing import choose_cases
 
 SQUARE = np.zeros((4, 6))

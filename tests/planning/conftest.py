@@ -13,7 +13,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from PIL import Image
 
-from nnunet_taichi.host_commands import isolated_environment
+from nnunet_taichi.nnunet.runner import isolated_environment
 from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.trainers import nnUNetTrainerTaichi
 

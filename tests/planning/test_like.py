@@ -154,7 +154,7 @@ def test_other_plans_are_not_overwritten(folder: Path, capsys: pytest.CaptureFix
 def test_complete_data_need_no_preprocessing(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cases: int, clean: bool
 ) -> None:
-    monkeypatch.setattr("nnunet_taichi.planning.plan.host.extract_fingerprint_dataset", lambda *args, **kwargs: None)
+    monkeypatch.setattr("nnunet_taichi.commands.plan.host.extract_fingerprint_dataset", lambda *args, **kwargs: None)
     fill(folder, "nnUNetPlans_2d", cases)
     assert cli.main(["plan", *SLIM, "--like", "nnUNetPlans", *["--clean"] * clean]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (

@@ -13,7 +13,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from tiny_dataset import KINDS, draw_lesions, write_preprocessed
 from tiny_plans import DATASET, configuration_name
 
-from nnunet_taichi.host_commands import isolated_environment
+from nnunet_taichi.nnunet.runner import isolated_environment
 
 MakeTrainer = Callable[..., nnUNetTrainer]
 

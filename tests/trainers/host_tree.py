@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from nnunet_taichi.difficulty.storage import MapFolder
-from nnunet_taichi.host_commands import CommandRunner, find_command, isolated_environment
+from nnunet_taichi.nnunet.runner import CommandRunner, find_command, isolated_environment
 
 SETTINGS = {  # two cores; few processes, for each takes longer to start than to do its work
     "nnUNet_n_proc_DA": "1",

@@ -14,9 +14,9 @@ from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi import trainers
-from nnunet_taichi.curve_table import COLUMNS, CURVES
 from nnunet_taichi.difficulty import storage
 from nnunet_taichi.losses.taichi_loss import TERMS
+from nnunet_taichi.nnunet.curve_table import COLUMNS, CURVES
 from nnunet_taichi.trainers import curves
 from nnunet_taichi.trainers.curves import sum_over_ranks, take_gpu_peak, write_curves
 

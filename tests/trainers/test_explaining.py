@@ -17,14 +17,15 @@ from sklearn.metrics import roc_auc_score
 from tiny_dataset import CASES, draw_lesions
 from tiny_plans import DATASET, make_dataset_json, make_plans
 
-from nnunet_taichi import explain, trainers
+from nnunet_taichi import trainers
+from nnunet_taichi.commands import explain
 from nnunet_taichi.difficulty.coding import encode_difficulty
 from nnunet_taichi.difficulty.storage import MapFolder
 from nnunet_taichi.explanation import writing
 from nnunet_taichi.explanation.cases import CaseFiles
 from nnunet_taichi.explanation.features import Features, deepest_features, mean_features, strongest_channels
-from nnunet_taichi.explanation.paths import OUTPUTS, TwoPathModel
 from nnunet_taichi.explanation.training_maps import difficulty_figure, find_maps
+from nnunet_taichi.explanation.two_paths import OUTPUTS, TwoPathModel
 from nnunet_taichi.trainers.model_record import CONFIG_KEY
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from nnunet_taichi import trainers
-from nnunet_taichi.host_commands import isolated_environment
+from nnunet_taichi.nnunet.runner import isolated_environment
 
 FIND = """
 import sys

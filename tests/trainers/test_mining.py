@@ -28,7 +28,7 @@ from tiny_dataset import CASES, SPLITS
 
 from nnunet_taichi import trainers
 from nnunet_taichi.cli import main
-from nnunet_taichi.host_commands import find_command
+from nnunet_taichi.nnunet.runner import find_command
 from nnunet_taichi.trainers import mining
 
 StartTrainer = Callable[..., nnUNetTrainer]

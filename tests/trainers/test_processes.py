@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from nnunet_taichi.trainers.processes import file_lock, from_rank_0, is_rank_0, without_wandb
+from nnunet_taichi.runtime.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 
 TAKE = "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(timeout=0);"
 HOLD = TAKE + "print('held', flush=True); time.sleep(60)"

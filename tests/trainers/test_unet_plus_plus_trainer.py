@@ -12,7 +12,7 @@ from tiny_plans import LABELS, make_dataset_json, make_plans
 from torch import nn
 
 from nnunet_taichi import trainers
-from nnunet_taichi.trainers.unet_plus_plus import TRAINING_CASES, nnUNetTrainerUNetPlusPlus
+from nnunet_taichi.trainers.miner import TRAINING_CASES, nnUNetTrainerUNetPlusPlus
 
 
 class TestUNetPlusPlus(TrainerContract):

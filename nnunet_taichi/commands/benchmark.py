@@ -1,0 +1,58 @@
+"""`nnunet_taichi benchmark`: data sets x trainers x folds by nnU-Net's own commands, here or on a cluster."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from nnunet_taichi.matrix.plan_file import MEANINGS, REQUIRED
+
+EPILOG = "\n".join(
+    ["PLAN.yaml has these keys, all but the required ones with a default:"]
+    + [f"  {key:<15} {meaning}{' (required)' if key in REQUIRED else ''}" for key, meaning in MEANINGS.items()]
+    + [
+        "",
+        "What is finished is not repeated, and what was interrupted goes on, whichever way it runs. Logs go to jobs/",
+        "in the output folder. Examples of what goes to Snakemake:",
+        "  --snakemake --cores 8 --resources gpu=1            here, one training at a time on the GPU",
+        "  --snakemake --workflow-profile slurm               on SLURM; see also Snakemake's --default-resources",
+    ]
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `nnunet_taichi benchmark`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.add_argument("plan", type=Path, metavar="PLAN.yaml", help="what to compare")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--print", action="store_true", help="print the commands of what is still to do, in a right order")
+    how.add_argument(
+        "--snakemake",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="run through Snakemake, which gets all that follows",
+    )
+    how.add_argument("--job", metavar="NAME", help="run one job of the plan, as Snakemake does")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run what is still to do, or print it; return 1 if something failed or the plan has mistakes."""
+    from nnunet_taichi.matrix import graph, local, snakemake
+    from nnunet_taichi.matrix import plan_checks as checks
+
+    try:
+        elsewhere = args.print or args.job or args.snakemake is not None
+        benchmark = checks.read_checked(args.plan, runs_here=not elsewhere)
+        if args.snakemake is not None:
+            return snakemake.run(benchmark, args.snakemake)
+        jobs = graph.make_jobs(benchmark)
+        if args.print:
+            print("".join(f"{shlex.join(job.command())}\n" for job in graph.to_do(jobs)), end="")
+            return 0
+        if args.job:
+            return int(not local.run_job(graph.find_job(jobs, args.job), benchmark.folder))
+        return local.run_all(jobs, benchmark.folder)
+    except (ValueError, OSError) as error:  # mistakes in the plan, no Snakemake, no right to write
+        print(f"error: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,143 @@
+"""`nnunet_taichi compare`: is one trainer better than another? Tables, tests and a page of what nnU-Net wrote."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+
+from nnunet_taichi.dataset_conversion.arguments import positive
+from nnunet_taichi.evaluation.quoted import quoted_rows
+from nnunet_taichi.evaluation.runs import Run, check_runs, find_runs, folder_runs
+from nnunet_taichi.evaluation.scoring import COLUMNS, score, units
+from nnunet_taichi.evaluation.statistics import compare_pairs
+from nnunet_taichi.evaluation.summary import Policy, normal_images, summarise
+from nnunet_taichi.nnunet.variables import DATA_VARIABLES, require_variables
+from nnunet_taichi.report.explained import read_explanation
+from nnunet_taichi.report.report_page import make_page
+from nnunet_taichi.report.summary_files import to_markdown, write_files
+from nnunet_taichi.report.summary_tables import Comparison
+from nnunet_taichi.runtime.files import write_whole
+
+PLANS = "each trainer is compared with each of these that it was trained with (default: nnUNetPlans)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `nnunet_taichi compare`, named as nnU-Net's."""
+    parser.add_argument(
+        "-o",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help="folder for per_case.csv, summary.*, comparison.json and report.html",
+    )
+    trained = parser.add_argument_group("what nnU-Net trained and validated")
+    trained.add_argument("-d", metavar="DATASET", help="dataset name or id")
+    trained.add_argument("-c", metavar="CONFIGURATION", help="configuration, as 2d")
+    trained.add_argument("-f", nargs="+", default=["0", "1", "2", "3", "4"], metavar="FOLD", help="default: 0 1 2 3 4")
+    trained.add_argument("-tr", nargs="+", metavar="TRAINER", help="the first is what the others are compared with")
+    trained.add_argument("-p", nargs="+", default=["nnUNetPlans"], metavar="PLANS", help=PLANS)
+    given = parser.add_argument_group("predictions in folders, as of another data set")
+    given.add_argument("--folder", nargs="+", type=_named_folder, default=[], metavar="NAME=PRED")
+    given.add_argument("--labels", type=Path, metavar="GT", help="folder of their ground truth")
+    given.add_argument("--images", type=Path, metavar="DIR", help="folder of their images, named as nnU-Net's")
+    parser.add_argument(
+        "--empty-masks",
+        choices=get_args(Policy),
+        default="one",
+        help="what Dice and the like are where truth and prediction are both empty: 1, 0, or left out as in nnU-Net's "
+        "own means (default: %(default)s); figures of lesion cases alone are always given",
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="compare two trainers on the cases that both have, if some lack"
+    )
+    parser.add_argument("--gallery", type=positive, default=48, metavar="N", help="cases with pictures (default: 48)")
+    parser.add_argument(
+        "--explanation", nargs="+", type=Path, default=[], metavar="DIR", help="what `nnunet_taichi explain` wrote"
+    )
+    parser.add_argument("-np", type=positive, metavar="N", help="processes (default: one a core)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, write everything to OUT, and print the tables."""
+    try:
+        runs = _find_runs(args)
+        warnings = check_runs(runs, args.allow_missing)
+        explanations = [read_explanation(folder) for folder in args.explanation]
+        args.o.mkdir(parents=True, exist_ok=True)
+        per_case = score(runs, args.np)
+        common = common_cases(per_case)
+        comparison = compare(runs, common, args.empty_masks, warnings)
+        page = make_page(comparison, runs, common, args.gallery, explanations)
+        write_whole(args.o / "per_case.csv", per_case.to_csv(columns=COLUMNS, index=False, lineterminator="\n"))
+        write_files(comparison, args.o)
+        write_whole(args.o / "report.html", page)  # last: `benchmark` takes it for a sign that all is written
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{to_markdown(replace(comparison, quoted=comparison.quoted[:0]))}\n{args.o / 'report.html'}")
+    return 0
+
+
+def compare(runs: Sequence[Run], per_case: pd.DataFrame, policy: Policy, warnings: Sequence[str] = ()) -> Comparison:
+    """Summarise and test what was scored.
+
+    Args:
+        runs: what `per_case` came from; the first is what the others are compared with.
+        per_case: one row a run, case and label, the same cases for all runs.
+        policy: what scores of 0/0 count where truth and prediction are both empty.
+        warnings: to be repeated wherever the numbers are.
+    """
+    truth, normal = runs[0], normal_images(per_case)
+    name = truth.folder.parent.name if truth.fold_folders else truth.dataset_json["name"]
+    return Comparison(
+        name,
+        policy,
+        units(truth),
+        summarise(per_case, policy),
+        normal,
+        compare_pairs(per_case, policy),
+        quoted_rows(name, with_normal=len(normal) > 0),
+        warnings,
+    )
+
+
+def common_cases(per_case: pd.DataFrame) -> pd.DataFrame:
+    """Keep the cases that all runs have: means over different cases tell nothing about the runs.
+
+    Raises:
+        ValueError: there are none.
+    """
+    common = per_case[per_case.groupby("case")["run"].transform("nunique") == per_case["run"].nunique()]
+    if common.empty:
+        raise ValueError("no case was predicted by all: expected trainings of the same folds of the same data")
+    return common
+
+
+def _find_runs(args: argparse.Namespace) -> list[Run]:
+    """Find what the arguments name.
+
+    Raises:
+        ValueError: they do not name one or the other in full, or what they name is not there.
+    """
+    trained = args.d or args.c or args.tr
+    if bool(trained) == bool(args.folder):
+        raise ValueError("name either -d, -c and -tr, or --folder and --labels")
+    if args.folder:
+        if args.labels is None:
+            raise ValueError("--folder needs --labels, the folder of the ground truth")
+        return folder_runs(args.folder, args.labels, args.images)
+    if not (args.d and args.c and args.tr):
+        raise ValueError("-d, -c and -tr are needed, all three")
+    require_variables(*DATA_VARIABLES)
+    return find_runs(args.d, args.c, args.f, args.tr, args.p)
+
+
+def _named_folder(text: str) -> tuple[str, Path]:
+    name, sign, folder = text.partition("=")
+    if not (name and sign and folder):
+        raise argparse.ArgumentTypeError(f"expected NAME=FOLDER, got {text!r}")
+    return name, Path(folder)

@@ -1,0 +1,139 @@
+"""`nnunet_taichi explain`: what the two paths of a trained TaiChiNet say, and what their disagreement is worth."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+from nnunetv2.utilities.file_path_utilities import get_output_folder
+from tqdm import tqdm
+
+from nnunet_taichi.explanation.cases import CaseFiles, find_cases, validation_cases
+from nnunet_taichi.explanation.measures import METRICS, Measures
+from nnunet_taichi.explanation.pictures import TITLES
+from nnunet_taichi.explanation.training_maps import find_maps
+from nnunet_taichi.explanation.two_paths import TwoPathModel
+from nnunet_taichi.explanation.writing import choose_cases, write_pictures
+from nnunet_taichi.nnunet.folds import read_state
+from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require_variables
+from nnunet_taichi.runtime.files import without_nan, write_whole
+
+PICTURES = 12  # of the cases that nobody named
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `nnunet_taichi explain`, named as nnU-Net's."""
+    parser.add_argument("-d", required=True, metavar="DATASET", help="dataset name or id")
+    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, as 2d")
+    parser.add_argument("-f", required=True, metavar="FOLD", help="fold, a number or all")
+    parser.add_argument("-tr", default="nnUNetTrainerTaichi", metavar="TRAINER", help="default: %(default)s")
+    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default: %(default)s)")
+    parser.add_argument(
+        "-chk", default="checkpoint_final.pth", metavar="CHECKPOINT", help="in the fold's folder (default: %(default)s)"
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("-device", default=device, choices=("cuda", "cpu", "mps"), help="here: %(default)s")
+    parser.add_argument("-o", type=Path, metavar="OUT", help="folder (default: explanation, in the fold's folder)")
+    parser.add_argument(
+        "cases",
+        nargs="*",
+        metavar="CASE",
+        help="cases of the data set to measure and draw; without any, all validation cases of the fold are measured, "
+        f"and the {PICTURES} most and least uncertain are drawn",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain the model of a fold, print what was found and where it is, and return the exit code."""
+    try:
+        require_variables(*DATA_VARIABLES, EXT_VARIABLE)
+        folder = _explain(args)
+    except (ValueError, RuntimeError, OSError) as error:  # no such data set, trainer, configuration or plans
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    explanation = json.loads((folder / "explanation.json").read_text())
+    print("\n".join(describe(explanation)))
+    for file in ("explanation.json", "explanation.csv", *(figure["file"] for figure in explanation["figures"])):
+        print(folder / file)
+    print(f"{folder / 'cases'}: {len(explanation['cases'])} pictures")
+    return 0
+
+
+def _explain(args: argparse.Namespace) -> Path:
+    """Measure all cases, draw some, write everything, and return the folder."""
+    model_folder = Path(get_output_folder(args.d, args.tr, args.p, args.c))
+    fold_folder = model_folder / f"fold_{args.f}"
+    folder = args.o or fold_folder / "explanation"
+    model = TwoPathModel(model_folder, args.f, args.chk, torch.device(args.device))
+    files = _find_files(args, model, fold_folder)
+    measures = Measures()
+    for file in tqdm(files.values(), desc="cases"):
+        measures.add(model.predict(file))
+    drawn = [files[name] for name in (files if args.cases else choose_cases(measures.images, PICTURES))]
+    preprocessed = Path(nnUNet_preprocessed) / model.plans.dataset_name / model.configuration.data_identifier
+    explanation = {
+        **{"trainer": args.tr, "plans": args.p, "configuration": args.c, "fold": args.f, "checkpoint": args.chk},
+        **measures.summary(),
+        **write_pictures(model, drawn, measures, find_maps(fold_folder), preprocessed, folder),
+    }
+    write_whole(folder / "explanation.csv", measures.table.to_csv(index=False, lineterminator="\n"))
+    write_whole(folder / "explanation.json", json.dumps(without_nan(explanation), indent=1))
+    return folder
+
+
+def _find_files(args: argparse.Namespace, model: TwoPathModel, fold_folder: Path) -> dict[str, CaseFiles]:
+    """Return the files of the named cases or of all that validated the fold, and warn of others.
+
+    Raises:
+        ValueError: no case was named, and none is known.
+    """
+    validated = validation_cases(fold_folder, model.dataset_json["file_ending"])
+    names = args.cases or validated
+    if not names:
+        state = read_state(fold_folder)
+        command = " ".join(["nnUNetv2_train", args.d, args.c, args.f, "-tr", args.tr, "-p", args.p, state.flag]).strip()
+        raise ValueError(
+            f"{fold_folder} {state.text}, so its validation cases are not known. Run {command}, or name the cases to "
+            "explain."
+        )
+    files = find_cases(names, Path(nnUNet_raw) / model.plans.dataset_name, model.dataset_json)
+    if args.f == "all" or not files.keys() <= set(validated):
+        print(
+            "warning: the model may have been trained on some of these cases: it has seen their truth", file=sys.stderr
+        )
+    return files
+
+
+def describe(explanation: dict[str, Any]) -> list[str]:
+    """Say in lines what explanation.json holds."""
+    outputs, risk = explanation["outputs"], explanation["risk_coverage"]
+    scores = {TITLES[name]: [outputs[name][f"{metric}_mean"] for metric in METRICS] for name in TITLES}
+    worth = {
+        "disagreement": [*_aurocs(explanation["auroc"]), risk["aurc"]],
+        "fused probability": [*_aurocs(explanation["auroc_baseline"]), risk["aurc_baseline"]],
+    }
+    better, defined = explanation["auroc"]["better_than_baseline"], explanation["auroc"]["n"]
+    return [
+        *_table(f"mean of {outputs['fused']['n']} with lesion", [metric.capitalize() for metric in METRICS], scores),
+        "",
+        *_table("what tells where it is wrong", ["AUROC of all pixels", "AUROC per image", "AURC"], worth),
+        f"AURC at random {risk['random']:.3f}, at best {risk['oracle']:.3f}. Disagreement has the higher AUROC in "
+        f"{better} of {defined}.",
+        *explanation["notes"],
+        "",
+    ]
+
+
+def _aurocs(auroc: dict[str, Any]) -> list[float | None]:
+    return [auroc["pixels"], auroc["per_case_mean"]]
+
+
+def _table(corner: str, columns: list[str], rows: dict[str, list[float | None]]) -> list[str]:
+    """Set numbers in columns; what is undefined is a dash."""
+    lines = [[corner, *columns]]
+    lines += [[name, *("-" if value is None else f"{value:.3f}" for value in values)] for name, values in rows.items()]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -1,0 +1,140 @@
+"""What all figures of the report have in common: one style, panels in rows, and the way into the page."""
+
+import io
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from nnunet_taichi.figures.embedding import data_uri
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Hues of Okabe and Ito, which colour-blind readers can tell apart. What is compared is blue, what with is grey.
+FIRST, OTHER, ACCENT = "#595959", "#0072B2", "#D55E00"
+HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#595959")
+INK, MUTED, LINE = "#1f2328", "#57606a", "#d0d7de"
+DASHED = (0, (4, 2.5))
+WIDTH = 11.0  # inches: 1056 pixels of the page
+COLUMNS = 3  # of panels
+LONGEST_TITLE = 34  # letters that fit over a panel
+STYLE: dict[Any, Any] = {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#eaeef2",
+    "grid.linewidth": 0.8,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "font.size": 9,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "lines.linewidth": 1.5,
+    "savefig.dpi": 200,  # of what is a bitmap within
+    "text.parse_math": False,  # names are text
+    "svg.fonttype": "none",
+    "svg.hashsalt": "nnunet_taichi",  # the same figure, the same bytes
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure to embed.
+
+    Attributes:
+        title: of the figure.
+        picture: data URI of the SVG.
+        alt: what it shows, in words.
+        caption: how to read it.
+        width: in CSS pixels.
+        height: in CSS pixels.
+    """
+
+    title: str
+    picture: str
+    alt: str
+    caption: str
+    width: int
+    height: int
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Draw in the report's style, whatever the user's is."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(STYLE)
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def to_chart(figure: Figure, title: str, alt: str, caption: str) -> Chart:
+    """Turn a figure into an SVG in the page's font."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]  # what comes before names a file on the web
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]).replace(" \n", " "), svg)
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", svg)
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
+    return Chart(title, data_uri(svg.encode(), "image/svg+xml"), alt, caption, width, height)
+
+
+def panel_grid(count: int, height: float, **share: Any) -> tuple[Figure, list[Axes]]:
+    """Make a figure of `count` panels (height in inches), row by row; what `subplots` takes may be shared."""
+    columns = count if count < COLUMNS else 2 if count == 4 else COLUMNS  # no panel alone in a row of three
+    rows = math.ceil(count / columns)
+    width = WIDTH if columns > 1 else WIDTH * 2 / COLUMNS
+    figure = Figure(figsize=(width, 0.35 + height * rows), layout=ConstrainedLayoutEngine(h_pad=0.07))
+    axes = figure.subplots(rows, columns, squeeze=False, **share)
+    for ax in axes.flat[count:]:
+        ax.remove()
+    for ax in axes.flat[max(0, count - columns) : count]:
+        ax.tick_params(labelbottom=True)  # the last of its column, whatever the row
+    return figure, list(axes.flat[:count])
+
+
+def label_grid(figure: Figure, x: str, y: str) -> None:
+    """Label the axes of all panels at once."""
+    figure.supxlabel(x, fontsize=9, color=MUTED)
+    figure.supylabel(y, fontsize=9, color=MUTED)
+
+
+def title_panel(ax: Axes, name: str) -> None:
+    """Put a run's name above its panel, smaller if it is long."""
+    ax.set_title(name, fontsize=9.5 * min(1, LONGEST_TITLE / max(1, len(name))))
+
+
+def say_extremes(values: pd.Series, what: str) -> str:
+    """Say which run has the highest and which the lowest value, and what the first has."""
+    values = values.dropna()
+    if len(values) < 2:
+        return "".join(f"The {what} is {value:.3g}." for value in values)
+    high, low, first = values.idxmax(), values.idxmin(), values.index[0]
+    text = f"The {what} is highest for {high} ({values[high]:.3g}) and lowest for {low} ({values[low]:.3g})"
+    return text + ("." if first in (high, low) else f"; {first}, the first, has {values[first]:.3g}.")

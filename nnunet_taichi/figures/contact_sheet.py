@@ -1,0 +1,141 @@
+"""One picture of many cases: images in rows and columns, with masks drawn over them.
+
+The sheet knows nothing of data sets, models or folders: it takes arrays and titles. A mask's name gives it its colour
+and its entry in the legend, the same in all panels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from nnunet_taichi.figures.drawing import outline_mask
+
+# Hues of Okabe and Ito, which colour-blind readers can tell apart, less those too dark for a grey image.
+COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#F0E442", "#CC79A7")
+Masks = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture.
+
+    Attributes:
+        image: (Y, X) grey or (Y, X, 3) colour; grey values are stretched from the smallest to the largest.
+        outlines: masks (Y, X) drawn as contours, by name.
+        areas: masks (Y, X) drawn as half-transparent areas, by name.
+        caption: a line of text below.
+    """
+
+    image: NDArray[Any]
+    outlines: Masks = field(default_factory=dict)
+    areas: Masks = field(default_factory=dict)
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A grid of pictures under one title.
+
+    Attributes:
+        title: says what cases these are.
+        columns: one title a case.
+        rows: row title -> one panel a column.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[Panel]]
+
+
+def contact_sheet(blocks: Sequence[Block], title: str = "", inches: float = 1.6) -> Figure:
+    """Draw the blocks below one another.
+
+    Args:
+        blocks: at least one, each with at least one row and one column.
+        title: the headline of the whole sheet.
+        inches: edge of a panel.
+
+    Returns:
+        A figure to save with `savefig(path)`; it has one axes a panel.
+
+    Raises:
+        ValueError: if there is nothing to draw, a row does not have one panel a column, or there are too many names.
+    """
+    _check(blocks)
+    columns = max(len(block.columns) for block in blocks)
+    heights = [(inches + 0.2) * len(block.rows) + 0.5 for block in blocks]  # a caption a row, two titles a block
+    figure = Figure(figsize=(inches * columns + 0.5, sum(heights) + 0.7), layout="constrained")
+    figure.suptitle(title, fontsize=11, fontweight="bold")
+    colours = _colours(blocks)
+    parts = figure.subfigures(len(blocks), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for part, block in zip(parts, blocks, strict=True):
+        _draw_block(part, block, columns, colours)
+    if colours:
+        figure.legend(handles=_legend(blocks, colours), loc="outside lower center", ncols=len(colours), fontsize=8)
+    return figure
+
+
+def _check(blocks: Sequence[Block]) -> None:
+    """Raise if there is nothing to draw, or a row does not fit its block."""
+    if not blocks or not all(block.rows and block.columns for block in blocks):
+        raise ValueError("a contact sheet needs blocks with rows and columns, got an empty one: leave it out")
+    for block in blocks:
+        for name, panels in block.rows.items():
+            if len(panels) != len(block.columns):
+                raise ValueError(
+                    f"row {name!r} of block {block.title!r} must have one panel a column: "
+                    f"expected {len(block.columns)}, got {len(panels)}"
+                )
+
+
+def _names(blocks: Sequence[Block], kind: str) -> list[str]:
+    """Names of all `outlines` or `areas`, in order of appearance."""
+    panels = [panel for block in blocks for row in block.rows.values() for panel in row]
+    return list(dict.fromkeys(name for panel in panels for name in getattr(panel, kind)))
+
+
+def _colours(blocks: Sequence[Block]) -> dict[str, str]:
+    """A colour for each mask's name."""
+    names = dict.fromkeys(_names(blocks, "outlines") + _names(blocks, "areas"))
+    if len(names) > len(COLOURS):
+        raise ValueError(f"a contact sheet tells {len(COLOURS)} kinds of mask apart, got {len(names)}: {list(names)}")
+    return dict(zip(names, COLOURS, strict=False))
+
+
+def _legend(blocks: Sequence[Block], colours: Mapping[str, str]) -> list[Line2D | Patch]:
+    """A line for each outline, a patch for each area."""
+    lines = [Line2D([], [], color=colours[name], label=name) for name in _names(blocks, "outlines")]
+    return [*lines, *(Patch(color=colours[name], label=name) for name in _names(blocks, "areas"))]
+
+
+def _draw_block(part: SubFigure, block: Block, columns: int, colours: Mapping[str, str]) -> None:
+    """Fill a part of the figure with a block; places to its right stay empty."""
+    part.suptitle(block.title, fontsize=9, x=0.01, ha="left")
+    axes = part.subplots(len(block.rows), columns, squeeze=False)
+    for ax in axes[:, len(block.columns) :].flat:
+        ax.remove()
+    axes = axes[:, : len(block.columns)]
+    for row, (name, panels) in zip(axes, block.rows.items(), strict=True):
+        row[0].set_ylabel(name, fontsize=8)
+        for ax, panel in zip(row, panels, strict=True):
+            _draw_panel(ax, panel, colours)
+    for ax, name in zip(axes[0], block.columns, strict=True):
+        ax.set_title(name, fontsize=8, parse_math=False)
+
+
+def _draw_panel(ax: Any, panel: Panel, colours: Mapping[str, str]) -> None:
+    """Draw the image, the areas over it, and the outlines on top."""
+    height, width = panel.image.shape[:2]
+    ax.imshow(panel.image, cmap="gray", interpolation="nearest")
+    for name, mask in panel.areas.items():
+        ax.imshow(mask.astype(bool)[..., None] * to_rgba(colours[name], alpha=0.55), interpolation="nearest")
+    for name, mask in panel.outlines.items():
+        outline_mask(ax, mask, colours[name], 1.3)
+    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
+    ax.set_xlabel(panel.caption, fontsize=7, labelpad=2, parse_math=False)

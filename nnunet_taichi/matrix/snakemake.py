@@ -1,0 +1,113 @@
+"""The same jobs through Snakemake, which has executors for SLURM and other clusters.
+
+Snakemake removes the outputs of what fails. So it is given markers for outputs, never nnU-Net's files: these are set
+from nnU-Net's files before each run, and each job looks by itself what is still to do.
+"""
+
+import json
+import math
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnunet_taichi.matrix.comparison_job import Compare
+from nnunet_taichi.matrix.fields import DEFAULTS
+from nnunet_taichi.matrix.graph import find_job, make_jobs, to_do
+from nnunet_taichi.matrix.jobs import Job
+from nnunet_taichi.matrix.plan_file import Benchmark, read_plan
+from nnunet_taichi.runtime.files import write_whole
+
+SNAKEFILE = Path(__file__).with_name("Snakefile")
+HERE = ("--cores", "all", "--resources", "gpu=1")  # without arguments of the user: one training at a time on the GPU
+
+
+def run(benchmark: Benchmark, arguments: Sequence[str]) -> int:
+    """Set the markers, and run Snakemake in this process, so that Ctrl-C reaches it.
+
+    Args:
+        benchmark: to run.
+        arguments: the user's for Snakemake.
+
+    Raises:
+        ValueError: Snakemake is not installed.
+    """
+    try:
+        from snakemake.cli import main
+    except ImportError as error:
+        raise ValueError('Snakemake 8 or later is not installed: pip install ".[benchmark]"') from error
+    set_markers(make_jobs(benchmark), benchmark.folder)
+    try:
+        main([*_own_arguments(benchmark), *(arguments or HERE)])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+def _own_arguments(benchmark: Benchmark) -> list[str]:
+    return [
+        *("--snakefile", str(SNAKEFILE), "--directory", str(benchmark.folder)),
+        *("--configfile", str(_write_configuration(benchmark))),
+        "--keep-going",
+        *("--rerun-incomplete", "--nolock", "--rerun-triggers", "mtime"),  # a killed run is simply repeated
+    ]
+
+
+def _write_configuration(benchmark: Benchmark) -> Path:
+    """Tell the Snakefile the plan; on the command line a path with a colon would be read as YAML."""
+    file = benchmark.folder / "snakemake.json"
+    write_whole(file, json.dumps({"plan": str(benchmark.path)}))
+    return file
+
+
+def marker(job: Job) -> str:
+    """Name the file that tells Snakemake that a job is done."""
+    return f"{job.name}.done"
+
+
+def set_markers(jobs: Sequence[Job], folder: Path) -> None:
+    """Let the markers say what nnU-Net's files say."""
+    folder.mkdir(parents=True, exist_ok=True)
+    left = to_do(jobs)
+    for job in jobs:
+        if job in left:
+            (folder / marker(job)).unlink(missing_ok=True)
+        else:
+            (folder / marker(job)).touch()
+
+
+class Workflow:
+    """What the Snakefile asks for.
+
+    Args:
+        plan: path of PLAN.yaml.
+    """
+
+    def __init__(self, plan: str) -> None:
+        self.benchmark = read_plan(Path(plan))[0]
+        self.jobs = make_jobs(self.benchmark)
+        python, file = shlex.quote(sys.executable), shlex.quote(plan)
+        self.command = f"{python} -m nnunet_taichi.cli benchmark {file} --job".replace("{", "{{").replace("}", "}}")
+
+    @property
+    def targets(self) -> list[str]:
+        """Markers of the comparisons."""
+        return [marker(job) for job in self.jobs if job.kind == Compare.kind]
+
+    def needs(self, name: str) -> list[str]:
+        """Return the markers of what a job needs."""
+        return [marker(need) for need in find_job(self.jobs, name).needs]
+
+    @property
+    def resources(self) -> dict[str, dict[str, int]]:
+        """Return what jobs of each kind take, in Snakemake's names and units (MB and minutes)."""
+        amounts = {kind: self.benchmark.resources_of(kind) for kind in DEFAULTS}
+        return {
+            kind: {
+                "cpus": amount.cpus,
+                "gpu": amount.gpus,
+                "mem_mb": math.ceil(amount.memory_gb * 1000),
+                "runtime": math.ceil(amount.hours * 60),
+            }
+            for kind, amount in amounts.items()
+        }

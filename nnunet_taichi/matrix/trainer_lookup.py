@@ -1,0 +1,57 @@
+"""What a trainer's name means: its class, and the U-Net++ that it needs first."""
+
+import contextlib
+import io
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+from nnunet_taichi.config import PAPER
+from nnunet_taichi.nnunet.variables import EXT_VARIABLE
+from nnunet_taichi.trainers.mining import begun_with, find_miner
+from nnunet_taichi.trainers.model_record import configuration_of_model
+from nnunet_taichi.trainers.paper_protocol import PaperTraining
+
+HOST_EPOCHS = 1000  # the host sets it in its constructor alone
+
+
+@cache
+def find_trainer(name: str) -> type[nnUNetTrainer]:
+    """Find a trainer as nnU-Net does, without its comments.
+
+    Raises:
+        ValueError: nnU-Net finds none, or finds a module that it cannot import.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return recursive_find_trainer_class_by_name(name)
+    except RuntimeError as error:
+        endings = "endings, in this order: _Paper, or _Ultrasound and _AdamW; then _<N>epochs, _<M>iterations, _seed<S>"
+        raise ValueError(f"nnU-Net finds no {name} here or by {EXT_VARIABLE}; {endings}") from error
+    except ImportError as error:
+        raise ValueError(f"nnU-Net cannot look for {name}: {error}; try nnunet_taichi doctor") from error
+
+
+def miner_name(trainer: type[nnUNetTrainer], fold_folder: Path | None = None) -> str | None:
+    """Name the trainer of the U-Net++ whose maps a trainer needs, if it does.
+
+    A trainer that sets its epochs in a constructor of its own may have another miner: then the job that is made for
+    this one is of no use to it, and it trains its own.
+
+    Args:
+        trainer: The trainer.
+        fold_folder: The trainer's fold folder: a training that can be continued there keeps its miner.
+    """
+    config: Any = getattr(trainer, "config", None)
+    if not (hasattr(trainer, "mine") and getattr(config, "easy_to_hard", False)):
+        return None
+    stand_in = object.__new__(trainer)  # its constructor wants plans, and makes folders
+    default = PAPER.epochs if issubclass(trainer, PaperTraining) else HOST_EPOCHS
+    stand_in.num_epochs = getattr(trainer, "epochs", None) or default
+    if fold_folder:
+        config = configuration_of_model(fold_folder, True, config, getattr(trainer, "is_frozen", False))
+        config = begun_with(config, fold_folder)
+    return find_miner(stand_in, config).__name__

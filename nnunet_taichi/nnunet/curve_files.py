@@ -1,0 +1,86 @@
+"""How a fold's training went, epoch by epoch: from our trainers' own table, or else from the host's logs."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nnunet_taichi.nnunet.curve_table import COLUMNS, CURVES
+
+_MESSAGE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?: (.*?)\s*")
+_EPOCH = re.compile(r"Epoch (\d+)")
+_VALUES = {
+    "learning_rate": re.compile(r"Current learning rate: (\S+)"),
+    "train_loss": re.compile(r"train_loss (\S+)"),
+    "val_loss": re.compile(r"val_loss (\S+)"),
+    "pseudo_dice": re.compile(r"Pseudo dice \[(.*)\]"),
+    "seconds": re.compile(r"Epoch time: (\S+) s"),
+    "stage": re.compile(r"Stage: (\w+)"),
+}
+_NUMPY_SCALAR = re.compile(r"\w+\.float\d+\((.*?)\)")  # how NumPy 2 writes the numbers of a list
+
+
+def read_curves(fold_folder: Path) -> pd.DataFrame:
+    """Read one row an epoch, by epoch; of an epoch that was trained again, the later time counts.
+
+    Args:
+        fold_folder: a trainer's `fold_x`.
+
+    Returns:
+        The `COLUMNS`, then the terms of the loss; NaN (stage: "") where a value was not logged or is no number. Empty
+        without a log, or with one that cannot be read.
+    """
+    file = Path(fold_folder) / CURVES
+    try:
+        rows = pd.read_csv(file) if file.is_file() else _read_logs(Path(fold_folder))
+    except (OSError, ValueError):  # ValueError: nothing in it, no table, no text
+        rows = pd.DataFrame()
+    terms = [name for name in rows.columns if name not in COLUMNS]
+    curves = rows.reindex(columns=[*COLUMNS, *terms])
+    for name in curves.columns.drop("stage"):
+        curves[name] = pd.to_numeric(curves[name], errors="coerce").astype(float)
+    curves["stage"] = curves["stage"].astype(object).fillna("").astype(str)
+    return _keep_last_branch(curves[np.isfinite(curves["epoch"])].astype({"epoch": int}))
+
+
+def _keep_last_branch(rows: pd.DataFrame) -> pd.DataFrame:
+    """Drop what a resumed or repeated training went back behind: rows before one of the same or an earlier epoch."""
+    epochs = rows["epoch"].to_numpy(float)
+    earliest_after = np.minimum.accumulate([np.inf, *epochs[::-1]])[::-1][1:]
+    return rows[epochs < earliest_after].reset_index(drop=True)
+
+
+def _read_logs(folder: Path) -> pd.DataFrame:
+    """Read all the host's logs of a fold: each start of the training writes a new one."""
+    logs = sorted(folder.glob("training_log_*.txt"), key=_started)
+    return pd.DataFrame([row for log in logs for row in _read_log(log)], columns=[*COLUMNS])
+
+
+def _started(log: Path) -> list[int]:
+    """When a log was begun; as numbers, for the host writes 2026_9_30 and 2026_10_1."""
+    return [int(number) for number in re.findall(r"\d+", log.stem)]
+
+
+def _read_log(log: Path) -> Iterator[dict[str, object]]:
+    """Yield the epochs that came to their end."""
+    row: dict[str, object] = {}
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not (logged := _MESSAGE.fullmatch(line)):
+            continue
+        if epoch := _EPOCH.fullmatch(logged[1]):
+            row = {"epoch": int(epoch[1])}
+        for name, pattern in _VALUES.items():
+            if row and (found := pattern.fullmatch(logged[1])):
+                row[name] = _convert(name, found[1])
+        if "seconds" in row:  # the last thing that the host says of an epoch
+            yield row
+            row = {}
+
+
+def _convert(name: str, text: str) -> object:
+    """Make one value of what was logged; Dice is the mean over classes, as the host's own average is."""
+    if name != "pseudo_dice":
+        return text
+    return pd.to_numeric(pd.Series(_NUMPY_SCALAR.sub(r"\1", text).split(",")), errors="coerce").mean()

@@ -1,0 +1,147 @@
+"""Run the commands of nnU-Net, and our own, as a user would: by name, printed, with a log file each.
+
+While a command runs, a line says how far it is.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnunet_taichi.nnunet.progress import LogReader, planned_epochs
+from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_FOLDER, EXT_VARIABLE
+from nnunet_taichi.runtime.status_line import StatusLine
+
+TAIL_LINES = 30
+REFRESH_SECONDS = 0.5
+GRACE_SECONDS = 5  # for an interrupted command to end its workers
+
+
+class CommandError(Exception):
+    """A command ended with an error; the message holds the end of its log."""
+
+
+def isolated_environment(root: Path) -> dict[str, str]:
+    """Give the environment of `nnunet_taichi env --root ROOT`, whatever nnUNet_* variables the caller has set."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("nnUNet_")}
+    environment |= {name: str(root / name) for name in DATA_VARIABLES}
+    return environment | {EXT_VARIABLE: EXT_FOLDER}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took.
+
+    Attributes:
+        seconds: Seconds by the clock.
+        cpu_seconds: CPU seconds of the command and its finished child processes; None on Windows, which does not record
+            them.
+    """
+
+    seconds: float
+    cpu_seconds: float | None
+
+
+@dataclass
+class CommandRunner:
+    """Runs commands one after another.
+
+    Attributes:
+        environment: all environment variables of the commands.
+        logs: folder that receives a numbered log file a command.
+    """
+
+    environment: Mapping[str, str]
+    logs: Path
+    count: int = 0
+
+    def __call__(self, name: str, *arguments: object) -> Cost:
+        """Print a command and run it, its output going to a log file.
+
+        Args:
+            name: `nnunet_taichi`, or the name of a script of this Python's environment, which need not be activated.
+            arguments: taken as text.
+
+        Raises:
+            CommandError: if it fails, or does not exist.
+        """
+        words = [str(argument) for argument in arguments]
+        print("$", shlex.join([name, *words]), flush=True)
+        self.count += 1
+        self.logs.mkdir(parents=True, exist_ok=True)
+        log = self.logs / f"{self.count:02d}_{name}.log"
+        start, cpu_before = time.monotonic(), _children_cpu_seconds()
+        status = self._run([*find_command(name), *words], log, LogReader(planned_epochs(words)))
+        seconds, cpu_after = time.monotonic() - start, _children_cpu_seconds()
+        if status:
+            raise CommandError(f"{name} failed with exit code {status}. The end of {log}:\n{_tail(log)}")
+        print(f"  {seconds:.0f} s, log: {log}", flush=True)
+        return Cost(seconds, None if cpu_before is None or cpu_after is None else cpu_after - cpu_before)
+
+    def _run(self, words: Sequence[str], log: Path, reader: LogReader) -> int:
+        """Run a command to its end, show meanwhile how far it is, and return its exit code."""
+        with log.open("wb") as output, log.open("rb") as written, StatusLine(sys.stdout) as line:
+            start = time.monotonic()
+            process = subprocess.Popen(
+                words,
+                env={**self.environment, "PYTHONUNBUFFERED": "1"},  # else the log lags behind
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                while True:
+                    with suppress(subprocess.TimeoutExpired):
+                        return process.wait(REFRESH_SECONDS)
+                    reader.feed(written.read())
+                    seconds = time.monotonic() - start
+                    line.show(f"  {seconds:.0f} s" + (reader.text and f", {reader.text}"), seconds)
+            finally:  # an error here, or Ctrl-C: neither the command nor its workers may outlive this process
+                _stop(process)
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End a command that still runs. It gets a moment to end its own workers, which a killed one would leave behind."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+        process.kill()
+    process.wait()
+
+
+def find_command(name: str) -> list[str]:
+    """Find a command beside this Python, or else on the PATH.
+
+    Raises:
+        CommandError: if there is none.
+    """
+    if name == "nnunet_taichi":  # also without an installed script
+        return [sys.executable, "-m", "nnunet_taichi.cli"]
+    folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    found = shutil.which(name, path=folders)
+    if found is None:
+        raise CommandError(f"there is no command {name} beside {sys.executable} or on the PATH: pip install nnunetv2")
+    return [found]
+
+
+def _tail(log: Path) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:])
+
+
+def _children_cpu_seconds() -> float | None:
+    """Return the CPU seconds of all finished child processes, with their own children."""
+    if sys.platform == "win32":
+        return None
+    import resource  # does not exist on Windows
+
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,151 @@
+"""What `nnunet_taichi demo` shows at its end: a table of scores and a contact sheet."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import blosc2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nnunet_taichi.figures.contact_sheet import Block, Panel
+from nnunet_taichi.nnunet.runner import Cost
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well a trainer did on a set of cases.
+
+    Attributes:
+        dice: case -> Dice, for the cases with a lesion.
+        alarms: case -> whether a lesion was found, for the cases without one.
+    """
+
+    dice: Mapping[str, float]
+    alarms: Mapping[str, bool]
+
+
+def read_scores(summary: Path) -> Scores:
+    """Read nnU-Net's summary.json of a binary data set.
+
+    Its own mean Dice counts a normal image as 0 if one pixel was found in it, and else not at all; so that two trainers
+    are averaged over the same cases, normal images are told apart here.
+    """
+    cases = json.loads(summary.read_text())["metric_per_case"]
+    metrics = {Path(case["prediction_file"]).stem: case["metrics"]["1"] for case in cases}
+    return Scores(
+        dice={case: metric["Dice"] for case, metric in metrics.items() if metric["n_ref"]},
+        alarms={case: metric["n_pred"] > 0 for case, metric in metrics.items() if not metric["n_ref"]},
+    )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training gave and took.
+
+    Attributes:
+        plans: Name of its plans.
+        scores: Scores by set of cases; the same sets for all trainings.
+        cost: What its command took.
+    """
+
+    plans: str
+    scores: Mapping[str, Scores]
+    cost: Cost
+
+
+def format_table(results: Mapping[str, Result]) -> str:
+    """Write a Markdown table.
+
+    Args:
+        results: Results by trainer.
+    """
+    sets = next(iter(results.values())).scores
+    columns = [f"{name}: {what}" for name in sets for what in ("Dice", "false alarms")]
+    rows = [["trainer", "plans", *columns, "training", "CPU"]]
+    for trainer, result in results.items():
+        cells = [cell for each in result.scores.values() for cell in _cells(each)]
+        rows.append([trainer, result.plans, *cells, *map(_seconds, (result.cost.seconds, result.cost.cpu_seconds))])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, " | ".join("-" * width for width in widths))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def mining_line(maps: Path) -> str:
+    """Say how long it took to make the easy/hard maps in a folder."""
+    seconds = json.loads((maps / "difficulty.json").read_text())["seconds"]
+    return f"TaiChi's training includes U-Net++ and its easy/hard maps: {_seconds(seconds)}."
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.0f} s"
+
+
+def _cells(scores: Scores) -> tuple[str, str]:
+    """Mean Dice with the number of cases, and the number of false alarms."""
+    dice = list(scores.dice.values())
+    return f"{np.mean(dice):.3f} (n={len(dice)})", f"{sum(scores.alarms.values())} of {len(scores.alarms)}"
+
+
+def new_cases_block(dataset: Path, predictions: Mapping[str, Path]) -> Block:
+    """Show each case of a raw data set, its truth, and what each trainer found in it.
+
+    Args:
+        dataset: folder of a raw data set with imagesTr and labelsTr.
+        predictions: trainer -> folder with predictions and their summary.json.
+    """
+    cases = sorted(path.stem for path in (dataset / "labelsTr").glob("*.png"))
+    images = [_read(dataset / "imagesTr" / f"{case}_0000.png") for case in cases]
+    truths = [_read(dataset / "labelsTr" / f"{case}.png") == 1 for case in cases]
+    pairs = list(zip(images, truths, strict=True))
+    rows = {
+        "image": [Panel(image) for image in images],
+        "truth": [Panel(image, {"truth": truth}, caption="" if truth.any() else "no lesion") for image, truth in pairs],
+    }
+    for trainer, folder in predictions.items():
+        found, scores = [_read(folder / f"{case}.png") == 1 for case in cases], read_scores(folder / "summary.json")
+        rows[trainer] = [
+            Panel(image, {"truth": truth, "prediction": mask}, caption=_verdict(case, scores))
+            for case, (image, truth), mask in zip(cases, pairs, found, strict=True)
+        ]
+    columns = [f"new {case}" for case in cases]  # training cases have the same names
+    return Block("New images, in no training: truth and predictions", columns, rows)
+
+
+def _read(path: Path) -> NDArray[Any]:
+    """Read an image file, (Y, X)."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def _verdict(case: str, scores: Scores) -> str:
+    """Say how good a prediction is."""
+    if case in scores.dice:
+        return f"Dice {scores.dice[case]:.2f}"
+    return "false alarm" if scores.alarms[case] else "nothing found: right"
+
+
+def training_cases_block(preprocessed: Path, maps: Sequence[Path]) -> Block:
+    """Show training cases with what U-Net++ found easy and hard in them.
+
+    Args:
+        preprocessed: folder with the preprocessed cases, which the maps fit pixel by pixel.
+        maps: files of easy/hard maps, (1, Y, X), 0 none, 1 easy, 2 hard.
+    """
+    rows: dict[str, list[Panel]] = {"image": [], "truth": [], "easy / hard": []}
+    for path in maps:
+        image = blosc2.open(str(preprocessed / path.name))[:][0, 0]
+        truth = blosc2.open(str(preprocessed / f"{path.stem}_seg.b2nd"))[:][0, 0] == 1
+        level = blosc2.open(str(path))[:][0]
+        easy, hard = (100 * (level == value).sum() / truth.sum() for value in (1, 2))
+        rows["image"].append(Panel(image))
+        rows["truth"].append(Panel(image, {"truth": truth}))
+        areas = {"easy": level == 1, "hard": level == 2}
+        caption = f"easy {easy:.0f}%, hard {hard:.0f}%"
+        rows["easy / hard"].append(Panel(image, {"truth": truth}, areas, caption))
+    title = "Training cases of fold 0: easy and hard lesion pixels, as U-Net++ found them (uncoloured: neither)"
+    return Block(title, [path.stem for path in maps], rows)

@@ -1,0 +1,120 @@
+"""Overlays: a small picture of a case, with truth and predictions as vector contours over it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import approximate_polygon, find_contours
+
+from nnunet_taichi.evaluation.mask_files import MaskReader
+from nnunet_taichi.evaluation.predictions import Prediction
+from nnunet_taichi.figures.drawing import fullest_slice
+from nnunet_taichi.figures.embedding import embed_pixels, grey_levels, scale_to
+
+STRAY_PIXELS = 0.4  # of the picture; a contour may leave the mask by so much: stairs become slopes, shapes are kept
+FEW_POINTS = 9  # of the contour of two pixels and less, which stays as it is
+MOST_POINTS = 10_000  # of a path, about 100 kB; noise has more: its smallest contours go, the rest is made coarser
+
+Volume = NDArray[np.bool_]  # (Z, Y, X), in 2D with Z = 1
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A picture and what is drawn over it.
+
+    Attributes:
+        place: which slice of how many is shown; "" in 2D.
+        width: of the picture, in its pixels, the unit of all paths.
+        height: of the picture.
+        picture: data URI; "" if there is no image.
+        pixels: of the truth, in all slices, by label.
+        truth: SVG path by label.
+        predictions: run -> label -> SVG path; without the runs that lack the case.
+    """
+
+    place: str
+    width: float
+    height: float
+    picture: str
+    pixels: Mapping[str, int]
+    truth: Mapping[str, str]
+    predictions: Mapping[str, Mapping[str, str]]
+
+
+def read_overlay(
+    readers: Mapping[str, MaskReader], predictions: Mapping[str, Prediction], longest_edge: int
+) -> Overlay:
+    """Read a case's files, and draw one slice of it.
+
+    Args:
+        readers: of each run.
+        predictions: of the case, by run, at least one.
+        longest_edge: of the picture, in pixels.
+    """
+    first = next(iter(predictions))
+    truth = _read_volumes(predictions[first].reference, readers[first])
+    found = {run: _read_volumes(each.prediction, readers[run]) for run, each in predictions.items()}
+    shown = fullest_slice([*truth.values()], [volume for volumes in found.values() for volume in volumes.values()])
+    depth, height, width = next(iter(truth.values())).shape
+    scale = scale_to((height, width), longest_edge)
+    image = next((each.image for each in predictions.values() if each.image), None)
+
+    def draw(volumes: Mapping[str, Volume]) -> dict[str, str]:
+        return {label: outline(volume[shown], scale) for label, volume in volumes.items()}
+
+    return Overlay(
+        place=f"slice {shown + 1} of {depth}" if depth > 1 else "",
+        width=width * scale,
+        height=height * scale,
+        picture=_picture(image, readers[first], shown, longest_edge) if image else "",
+        pixels={label: int(volume.sum()) for label, volume in truth.items()},
+        truth=draw(truth),
+        predictions={run: draw(volumes) for run, volumes in found.items()},
+    )
+
+
+def _read_volumes(path: Path, reader: MaskReader) -> dict[str, Volume]:
+    """Read masks of a file."""
+    masks = reader.masks(reader.read(path).values)
+    return {label: mask.reshape(-1, *mask.shape[-2:]) for label, mask in masks.items()}
+
+
+def _picture(path: Path, reader: MaskReader, shown: int, longest_edge: int) -> str:
+    """Embed a slice of an image, in colour if the host finds three channels in the file, else the first channel.
+
+    "" if the file cannot be read or has no such slice: scores and contours are right without it.
+    """
+    try:
+        channels = reader.host.read_images([str(path)])[0][:, shown]
+        pixels = grey_levels(np.moveaxis(channels, 0, -1) if len(channels) == 3 else channels[0])
+        return embed_pixels(pixels, longest_edge)
+    except Exception:  # whatever the readers' libraries raise
+        return ""
+
+
+def outline(mask: NDArray[np.bool_], scale: float = 1.0) -> str:
+    """Trace a mask (Y, X) as an SVG path, holes included; "" if it is empty.
+
+    The path's unit is a pixel of the picture that is `scale` times the mask; its origin is the picture's corner.
+    """
+    contours = find_contours(np.pad(mask, 1).astype(np.float32), 0.5)  # padded: closed at the image's edge as well
+    longest = sorted(contours, key=len, reverse=True)[: MOST_POINTS // FEW_POINTS]
+    stray = STRAY_PIXELS / scale
+    while sum(map(len, simple := [_simplify(contour, stray) for contour in longest])) > MOST_POINTS:
+        stray *= 2
+    return "".join(_path((contour - 0.5) * scale) for contour in simple)  # pixels have their centre at .5
+
+
+def _simplify(contour: NDArray[np.float64], stray: float) -> NDArray[np.float64]:
+    """Leave out points of a closed contour (N, 2), but not so many that nothing is left to see."""
+    if len(contour) <= FEW_POINTS:
+        return contour
+    simple = approximate_polygon(contour, stray)
+    return simple if len(simple) > 3 else contour[:: len(contour) // 4]
+
+
+def _path(contour: NDArray[np.float64]) -> str:
+    """Write a closed contour (N, 2) of rows and columns."""
+    return "M" + " ".join(f"{x:.1f} {y:.1f}".replace(".0", "") for y, x in contour[:-1]) + "Z"

@@ -1,0 +1,1 @@
+"""Processes, locks and files, whatever they are for."""
