@@ -1,7 +1,8 @@
 """The one console command, `nnunet_taichi`.
 
-Each subcommand lives in a module of its own that offers `add_arguments(parser)` and `run(args) -> exit code`. A module
-is imported only when its command is called, so that `nnunet_taichi env` does not wait for torch.
+Each subcommand lives in a module of `commands`, which offers `add_arguments(parser)` and `run(args) -> exit code`. A
+module is imported only when its command is called, so that `nnunet_taichi env` does not wait for torch. What a command
+raises is said here, in a line.
 """
 
 import argparse
@@ -36,6 +37,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name == command:
             importlib.import_module(module).add_arguments(subparser)
+            subparser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
@@ -50,6 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if "--debug" in argv:
+            raise
+        print(f"error: {explain_error(error)}", file=sys.stderr)
+        return 1
+
+
+def explain_error(error: Exception) -> str:
+    """Say what went wrong; errors that are not about what the user gave say where to look further."""
+    if isinstance(error, MemoryError):
+        return "too little memory; try fewer processes (-np), or smaller images (convert: --resize)"
+    if isinstance(error, (ValueError, RuntimeError, OSError)) or type(error).__module__.startswith("nnunet_taichi."):
+        return str(error) or type(error).__name__
+    return f"{type(error).__name__}: {error} (--debug shows where)"
 
 
 if __name__ == "__main__":

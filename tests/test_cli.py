@@ -4,6 +4,7 @@ import argparse
 import importlib
 import subprocess
 import sys
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 
 import nnunet_taichi
 from nnunet_taichi import cli
+from nnunet_taichi.nnunet.runner import CommandError
 
 REPOSITORY = Path(nnunet_taichi.__file__).parents[1]
 
@@ -79,3 +81,31 @@ def test_command_modules_exist() -> None:
     for module, _ in cli.COMMANDS.values():
         assert find_spec(module), module
         assert callable(importlib.import_module(module).run)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("expected this"), "error: expected this"),
+        (CommandError("nnUNetv2_train failed"), "error: nnUNetv2_train failed"),
+        (MemoryError(), "error: too little memory; try fewer processes"),
+        (KeyError("architecture"), "error: KeyError: 'architecture' (--debug shows where)"),
+        (AssertionError(), "error: AssertionError:  (--debug shows where)"),
+    ],
+)
+def test_an_error_is_a_line_and_with_debug_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, text: str
+) -> None:
+    def run(args: argparse.Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr("nnunet_taichi.commands.env.run", run)
+    assert cli.main(["env"]) == 1
+    assert capsys.readouterr().err.startswith(text)
+    with pytest.raises(type(error)):
+        cli.main(["env", "--debug"])
+
+
+def test_no_module_name_is_there_twice() -> None:
+    names = Counter(file.stem for file in Path(nnunet_taichi.__file__).parent.rglob("*.py"))
+    assert [name for name, count in names.items() if count > 1] == ["__init__"]

@@ -1,30 +1,30 @@
-import argparse
-
 import pytest
 
+from nnunet_taichi.cli import build_parser, main
 from nnunet_taichi.commands import explain
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES
 
 AUROC = {"pixels": 0.75, "per_case_mean": None, "n": 3, "better_than_baseline": 1}
 
 
+COMMAND = ["explain", "-d", "1", "-c", "2d", "-f", "0"]
+
+
 def parse(*words):
-    parser = argparse.ArgumentParser()
-    explain.add_arguments(parser)
-    return parser.parse_args(["-d", "1", "-c", "2d", "-f", "0", *words])
+    return build_parser("explain").parse_args([*COMMAND, *words])
 
 
 def test_missing_variables_are_named_with_the_cure(monkeypatch, capsys):
     for name in DATA_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    assert explain.run(parse()) == 1
+    assert main(COMMAND) == 1
     assert 'Run: eval "$(nnunet_taichi env)"' in capsys.readouterr().err
 
 
 def test_a_data_set_that_the_host_does_not_know_is_one_error(monkeypatch, tmp_path, capsys):
     for name in (*DATA_VARIABLES, "nnUNet_extTrainer"):
         monkeypatch.setenv(name, str(tmp_path))
-    assert explain.run(parse()) == 1
+    assert main(COMMAND) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert "Traceback" not in error

@@ -2,13 +2,12 @@
 
 import argparse
 import re
-import sys
 from pathlib import Path
 
 from nnunetv2.paths import nnUNet_raw
 
+from nnunet_taichi.commands.arguments import add_processes
 from nnunet_taichi.dataset_conversion import provenance
-from nnunet_taichi.dataset_conversion.arguments import add_processes
 from nnunet_taichi.dataset_conversion.audit_report import Audit, Image, describe, write_csv, write_sheets
 from nnunet_taichi.dataset_conversion.duplicates import THRESHOLD, find_twins, pixel_digest, thumbnail
 from nnunet_taichi.dataset_conversion.errors import (
@@ -20,7 +19,7 @@ from nnunet_taichi.dataset_conversion.images import Pixels, read_any
 from nnunet_taichi.dataset_conversion.layout import pictures
 from nnunet_taichi.dataset_conversion.pairing import ENDING
 from nnunet_taichi.dataset_conversion.target import explained
-from nnunet_taichi.runtime.parallel import WorkerDiedError, map_in_processes
+from nnunet_taichi.runtime.parallel import map_in_processes
 
 MASK = re.compile(  # a folder "with_GT" has images as well
     r"(?<!with[_ -])(?<![a-z])(masks?|gts?|labels?|seg|segmentations?|annotations?)(?![a-z])", re.IGNORECASE
@@ -56,22 +55,18 @@ def _correlation(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Compare all images, print the groups, write the CSV and the contact sheets, and return the exit code."""
-    try:
-        folder = _find_folder(args.source)
-        images = _list_dataset(folder) if _is_dataset(folder) else _list_folder(folder)
-        if not images:
-            raise SourceNotFoundError(folder, "holds no images; give a folder with pictures in it, or below it")
-        audit = _compare(images, args.threshold, args.num_processes)
-        print("\n".join(describe(audit, folder)))
-        output = args.output or Path(f"audit_{folder.resolve().name}")
-        with explained(output):
-            output.mkdir(parents=True, exist_ok=True)
-            print(f"Wrote {write_csv(audit, output / 'twins.csv')}")
-            for path in write_sheets(audit, output):
-                print(f"Wrote {path}")
-    except (ConversionError, BadFilesError, WorkerDiedError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    folder = _find_folder(args.source)
+    images = _list_dataset(folder) if _is_dataset(folder) else _list_folder(folder)
+    if not images:
+        raise SourceNotFoundError(folder, "holds no images; give a folder with pictures in it, or below it")
+    audit = _compare(images, args.threshold, args.num_processes)
+    print("\n".join(describe(audit, folder)))
+    output = args.output or Path(f"audit_{folder.resolve().name}")
+    with explained(output):
+        output.mkdir(parents=True, exist_ok=True)
+        print(f"Wrote {write_csv(audit, output / 'twins.csv')}")
+        for path in write_sheets(audit, output):
+            print(f"Wrote {path}")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
 from nnunet_taichi.matrix.plan_file import MEANINGS, REQUIRED
@@ -41,18 +40,14 @@ def run(args: argparse.Namespace) -> int:
     from nnunet_taichi.matrix import graph, local, snakemake
     from nnunet_taichi.matrix import plan_checks as checks
 
-    try:
-        elsewhere = args.print or args.job or args.snakemake is not None
-        benchmark = checks.read_checked(args.plan, runs_here=not elsewhere)
-        if args.snakemake is not None:
-            return snakemake.run(benchmark, args.snakemake)
-        jobs = graph.make_jobs(benchmark)
-        if args.print:
-            print("".join(f"{shlex.join(job.command())}\n" for job in graph.to_do(jobs)), end="")
-            return 0
-        if args.job:
-            return int(not local.run_job(graph.find_job(jobs, args.job), benchmark.folder))
-        return local.run_all(jobs, benchmark.folder)
-    except (ValueError, OSError) as error:  # mistakes in the plan, no Snakemake, no right to write
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    elsewhere = args.print or args.job or args.snakemake is not None
+    benchmark = checks.read_checked(args.plan, runs_here=not elsewhere)
+    if args.snakemake is not None:
+        return snakemake.run(benchmark, args.snakemake)
+    jobs = graph.make_jobs(benchmark)
+    if args.print:
+        print("".join(f"{shlex.join(job.command())}\n" for job in graph.to_do(jobs)), end="")
+        return 0
+    if args.job:
+        return int(not local.run_job(graph.find_job(jobs, args.job), benchmark.folder))
+    return local.run_all(jobs, benchmark.folder)

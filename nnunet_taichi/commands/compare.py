@@ -1,7 +1,6 @@
 """`nnunet_taichi compare`: is one trainer better than another? Tables, tests and a page of what nnU-Net wrote."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import get_args
 
 import pandas as pd
 
-from nnunet_taichi.dataset_conversion.arguments import positive
+from nnunet_taichi.commands.arguments import add_processes, positive
 from nnunet_taichi.evaluation.quoted import quoted_rows
 from nnunet_taichi.evaluation.runs import Run, check_runs, find_runs, folder_runs
 from nnunet_taichi.evaluation.scoring import COLUMNS, score, units
@@ -58,26 +57,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explanation", nargs="+", type=Path, default=[], metavar="DIR", help="what `nnunet_taichi explain` wrote"
     )
-    parser.add_argument("-np", type=positive, metavar="N", help="processes (default: one a core)")
+    add_processes(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare, write everything to OUT, and print the tables."""
-    try:
-        runs = _find_runs(args)
-        warnings = check_runs(runs, args.allow_missing)
-        explanations = [read_explanation(folder) for folder in args.explanation]
-        args.o.mkdir(parents=True, exist_ok=True)
-        per_case = score(runs, args.np)
-        common = common_cases(per_case)
-        comparison = compare(runs, common, args.empty_masks, warnings)
-        page = make_page(comparison, runs, common, args.gallery, explanations)
-        write_whole(args.o / "per_case.csv", per_case.to_csv(columns=COLUMNS, index=False, lineterminator="\n"))
-        write_files(comparison, args.o)
-        write_whole(args.o / "report.html", page)  # last: `benchmark` takes it for a sign that all is written
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    runs = _find_runs(args)
+    warnings = check_runs(runs, args.allow_missing)
+    explanations = [read_explanation(folder) for folder in args.explanation]
+    args.o.mkdir(parents=True, exist_ok=True)
+    per_case = score(runs, args.num_processes)
+    common = common_cases(per_case)
+    comparison = compare(runs, common, args.empty_masks, warnings)
+    page = make_page(comparison, runs, common, args.gallery, explanations)
+    write_whole(args.o / "per_case.csv", per_case.to_csv(columns=COLUMNS, index=False, lineterminator="\n"))
+    write_files(comparison, args.o)
+    write_whole(args.o / "report.html", page)  # last: `benchmark` takes it for a sign that all is written
     print(f"{to_markdown(replace(comparison, quoted=comparison.quoted[:0]))}\n{args.o / 'report.html'}")
     return 0
 

@@ -1,60 +1,60 @@
-"""`nnunet_taichi convert`: data sets as nnU-Net raw data sets."""
+"""`nnunet_taichi convert`: data sets as nnU-Net raw data sets, and new images as they have them."""
 
 import argparse
-import importlib
 import sys
-from typing import Any
+from inspect import signature
 
-CONVERTERS = {
-    "busi": "nnunet_taichi.dataset_conversion.busi",
-    "dataset-b": "nnunet_taichi.dataset_conversion.dataset_b",
-    "tn-scui": "nnunet_taichi.dataset_conversion.tn_scui",
-    "refuge": "nnunet_taichi.dataset_conversion.refuge",
-    "folder": "nnunet_taichi.dataset_conversion.folder",
-    "images": "nnunet_taichi.dataset_conversion.new_images",
+from nnunet_taichi.commands import convert_arguments as arguments
+from nnunet_taichi.dataset_conversion import busi, dataset_b, folder, new_images, refuge, tn_scui
+from nnunet_taichi.dataset_conversion.errors import BadFilesError
+from nnunet_taichi.dataset_conversion.exclusion import exclude
+from nnunet_taichi.dataset_conversion.raw_dataset import Options, write_raw_dataset
+from nnunet_taichi.dataset_conversion.reporting import report, report_new_images
+from nnunet_taichi.dataset_conversion.target import check_apart, find_target
+
+CONVERTERS = {  # name: (module, its arguments)
+    "busi": (busi, arguments.add_busi),
+    "dataset-b": (dataset_b, arguments.add_all),
+    "tn-scui": (tn_scui, arguments.add_all),
+    "refuge": (refuge, arguments.add_refuge),
+    "folder": (folder, arguments.add_folder),
 }
+IMAGES = "images"
 # arguments that name places, or that do not change what is written: conversion.json does not depend on them
 PLACES = frozenset(
-    {"command", "dataset", "source", "images", "masks", "table", "exclude", "overwrite", "num_processes"}
+    {"command", "dataset", "debug", "source", "images", "masks", "table", "exclude", "overwrite", "num_processes"}
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add one subcommand for each data set."""
+    """Add one subcommand for each data set, and one for new images."""
     subparsers = parser.add_subparsers(dest="dataset", required=True, metavar="DATASET")
-    for dataset, module in CONVERTERS.items():
-        converter = importlib.import_module(module)
-        subparser = subparsers.add_parser(dataset, help=converter.SUMMARY, description=converter.SUMMARY + ".")
-        converter.add_arguments(subparser)
+
+    def add(name: str, summary: str) -> argparse.ArgumentParser:
+        return subparsers.add_parser(name, help=summary, description=f"{summary}.")
+
+    for name, (converter, add_own) in CONVERTERS.items():
+        add_own(add(name, converter.SUMMARY), converter.DEFAULT_NAME)
+    arguments.add_new_images(add(IMAGES, new_images.SUMMARY))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert one data set and return the exit code; what is wrong is printed, and nothing is left behind."""
-    from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError
-    from nnunet_taichi.runtime.parallel import WorkerDiedError
-
-    converter = importlib.import_module(CONVERTERS[args.dataset])
+    """Convert one data set and return the exit code; if something is wrong, nothing is left behind."""
     try:
-        converter.run(args) if hasattr(converter, "run") else _convert(converter, args)
+        (_convert_images if args.dataset == IMAGES else _convert)(args)
     except BadFilesError as error:
-        return _fail(f"{error}\nNothing was written; to mend: {len(error.errors)}")
-    except (ConversionError, WorkerDiedError, ValueError, OSError) as error:
-        return _fail(f"error: {error}")
-    except MemoryError:
-        return _fail("error: too little memory; try fewer processes with -np, or fewer pixels with --resize")
+        print(f"{error}\nNothing was written; to mend: {len(error.errors)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        return _fail("Interrupted; nothing was written.", exit_code=130)
+        print("Interrupted; nothing was written.", file=sys.stderr)
+        return 130
     return 0
 
 
-def _convert(converter: Any, args: argparse.Namespace) -> None:
-    from nnunet_taichi.dataset_conversion.exclusion import exclude
-    from nnunet_taichi.dataset_conversion.raw_dataset import Options, write_raw_dataset
-    from nnunet_taichi.dataset_conversion.reporting import report
-    from nnunet_taichi.dataset_conversion.target import check_apart, find_target
-
+def _convert(args: argparse.Namespace) -> None:
     target = find_target(args.dataset_id, args.name, overwrite=args.overwrite)
-    findings = converter.find_cases(args)
+    find_cases = CONVERTERS[args.dataset][0].find_cases
+    findings = find_cases(**{name: getattr(args, name) for name in signature(find_cases).parameters})
     check_apart(target, findings.roots.values())
     if args.exclude:
         findings = exclude(findings, args.exclude)
@@ -65,11 +65,12 @@ def _convert(converter: Any, args: argparse.Namespace) -> None:
         random_splits=args.random_splits,
         num_processes=args.num_processes,
     )
-    arguments = {name: value for name, value in vars(args).items() if name not in PLACES}
-    dataset = write_raw_dataset(findings, target, options, converter=args.dataset, arguments=arguments)
+    recorded = {name: value for name, value in vars(args).items() if name not in PLACES}
+    dataset = write_raw_dataset(findings, target, options, converter=args.dataset, arguments=recorded)
     report(dataset, findings, target, args.dataset_id, random_splits=args.random_splits)
 
 
-def _fail(message: str, exit_code: int = 1) -> int:
-    print(message, file=sys.stderr)
-    return exit_code
+def _convert_images(args: argparse.Namespace) -> None:
+    options = {"overwrite": args.overwrite, "num_processes": args.num_processes}
+    count, tolerated = new_images.convert(args.source, args.target, args.dataset_id, **options)
+    report_new_images(count, tolerated, args.target, args.dataset_id)

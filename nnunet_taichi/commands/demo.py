@@ -2,11 +2,10 @@
 
 import argparse
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from nnunet_taichi.nnunet.runner import CommandError, CommandRunner, Cost, isolated_environment
+from nnunet_taichi.nnunet.runner import CommandRunner, Cost, isolated_environment
 from nnunet_taichi.runtime.files import whole
 
 DATASET_ID, DATASET_NAME = 900, "Phantoms"
@@ -50,20 +49,15 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo; return 1 if a command failed or the folder is in use."""
     out = args.out.expanduser().resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        print(f"error: {out} is not an empty folder: remove it, or choose another with --out", file=sys.stderr)
-        return 1
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        environment = isolated_environment(out) | SETTINGS
-        _print_settings(out, environment)
-        command = CommandRunner(environment, out / "logs")
-        _prepare(command, out)
-        costs = _train_and_predict(command, out, args.device or _find_device())
-        which = ("-d", DATASET_ID, "-c", "2d", "-f", 0, "-tr", *map(_recipe, PLANS), "-p", *PLANS.values())
-        command("nnunet_taichi", "compare", *which, "-o", out / "comparison", "-np", 1)
-    except (CommandError, OSError) as error:  # a command failed; no right to write, a full disk
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        raise ValueError(f"{out} is not an empty folder: remove it, or choose another with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    environment = isolated_environment(out) | SETTINGS
+    _print_settings(out, environment)
+    command = CommandRunner(environment, out / "logs")
+    _prepare(command, out)
+    costs = _train_and_predict(command, out, args.device or _find_device())
+    which = ("-d", DATASET_ID, "-c", "2d", "-f", 0, "-tr", *map(_recipe, PLANS), "-p", *PLANS.values())
+    command("nnunet_taichi", "compare", *which, "-o", out / "comparison", "-np", 1)
     _report(out, costs)
     return 0
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from nnunet_taichi.commands.arguments import add_device
 from nnunet_taichi.nnunet.installation import (
     SET_VARIABLES,
     CheckFailed,
@@ -212,9 +213,7 @@ def diagnose(name: str, check: Callable[[str], str], device: str) -> bool:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `nnunet_taichi doctor`."""
-    parser.add_argument(
-        "-device", choices=("cuda", "cpu", "mps"), help="device to train on (default: cuda if there is one, else cpu)"
-    )
+    add_device(parser, "mps")
 
 
 def run(args: argparse.Namespace) -> int:

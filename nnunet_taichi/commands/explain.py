@@ -11,6 +11,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from tqdm import tqdm
 
+from nnunet_taichi.commands.arguments import add_fold_of_a_model, choose_device
 from nnunet_taichi.explanation.cases import CaseFiles, find_cases, validation_cases
 from nnunet_taichi.explanation.measures import METRICS, Measures
 from nnunet_taichi.explanation.pictures import TITLES
@@ -26,16 +27,10 @@ PICTURES = 12  # of the cases that nobody named
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `nnunet_taichi explain`, named as nnU-Net's."""
-    parser.add_argument("-d", required=True, metavar="DATASET", help="dataset name or id")
-    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, as 2d")
-    parser.add_argument("-f", required=True, metavar="FOLD", help="fold, a number or all")
-    parser.add_argument("-tr", default="nnUNetTrainerTaichi", metavar="TRAINER", help="default: %(default)s")
-    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default: %(default)s)")
+    add_fold_of_a_model(parser, "trainer")
     parser.add_argument(
         "-chk", default="checkpoint_final.pth", metavar="CHECKPOINT", help="in the fold's folder (default: %(default)s)"
     )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("-device", default=device, choices=("cuda", "cpu", "mps"), help="here: %(default)s")
     parser.add_argument("-o", type=Path, metavar="OUT", help="folder (default: explanation, in the fold's folder)")
     parser.add_argument(
         "cases",
@@ -48,12 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain the model of a fold, print what was found and where it is, and return the exit code."""
-    try:
-        require_variables(*DATA_VARIABLES, EXT_VARIABLE)
-        folder = _explain(args)
-    except (ValueError, RuntimeError, OSError) as error:  # no such data set, trainer, configuration or plans
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    require_variables(*DATA_VARIABLES, EXT_VARIABLE)
+    folder = _explain(args)
     explanation = json.loads((folder / "explanation.json").read_text())
     print("\n".join(describe(explanation)))
     for file in ("explanation.json", "explanation.csv", *(figure["file"] for figure in explanation["figures"])):
@@ -67,7 +58,7 @@ def _explain(args: argparse.Namespace) -> Path:
     model_folder = Path(get_output_folder(args.d, args.tr, args.p, args.c))
     fold_folder = model_folder / f"fold_{args.f}"
     folder = args.o or fold_folder / "explanation"
-    model = TwoPathModel(model_folder, args.f, args.chk, torch.device(args.device))
+    model = TwoPathModel(model_folder, args.f, args.chk, torch.device(choose_device(args.device)))
     files = _find_files(args, model, fold_folder)
     measures = Measures()
     for file in tqdm(files.values(), desc="cases"):

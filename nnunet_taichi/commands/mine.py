@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import os
-import sys
 from pathlib import Path
 
 import torch
@@ -12,37 +11,24 @@ from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from torch.backends import cudnn
 
+from nnunet_taichi.commands.arguments import add_fold_of_a_model, choose_device
 from nnunet_taichi.matrix.trainer_lookup import find_trainer, miner_name
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require_variables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `nnunet_taichi mine`, named as nnU-Net's."""
-    parser.add_argument("-d", required=True, metavar="DATASET", help="dataset name or id")
-    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, as 2d")
-    parser.add_argument("-f", required=True, type=_fold, metavar="FOLD", help="fold, a number or all")
-    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default: %(default)s)")
-    parser.add_argument(
-        "-tr",
-        default="nnUNetTrainerTaichi",
-        metavar="TRAINER",
-        help="trainer that needs the maps (default: %(default)s)",
-    )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("-device", default=device, choices=("cuda", "cpu", "mps"), help="here: %(default)s")
+    add_fold_of_a_model(parser, "trainer that needs the maps")
 
 
 def run(args: argparse.Namespace) -> int:
     """Mine for one fold and say where the maps are."""
-    try:
-        require_variables(*DATA_VARIABLES, EXT_VARIABLE)
-        _check(args.d, args.p, args.tr)
-        trainer = get_trainer_from_args(args.d, args.c, args.f, args.tr, args.p, True, torch.device(args.device))
-        _set_up_torch(args.device)
-        print(trainer.mine())
-    except (ValueError, RuntimeError, OSError) as error:  # no such data set, or configuration; another split
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    require_variables(*DATA_VARIABLES, EXT_VARIABLE)
+    _check(args.d, args.p, args.tr)
+    fold, device = args.f if args.f == "all" else int(args.f), choose_device(args.device)
+    trainer = get_trainer_from_args(args.d, args.c, fold, args.tr, args.p, True, torch.device(device))
+    _set_up_torch(device)
+    print(trainer.mine())
     return 0
 
 
@@ -70,9 +56,3 @@ def _set_up_torch(device: str) -> None:
     if torch.cuda.is_available():
         cudnn.deterministic = False
         cudnn.benchmark = True
-
-
-def _fold(text: str) -> int | str:
-    if text != "all" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a number from 0 on or all, got {text!r}")
-    return text if text == "all" else int(text)

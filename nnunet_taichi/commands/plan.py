@@ -1,8 +1,7 @@
 """`nnunet_taichi plan`: plans by our planners, for which the host's own commands have no way in."""
 
 import argparse
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from nnunetv2.configuration import default_num_processes
@@ -40,7 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, and say what to type next."""
-    return report_errors(_plan_all, args)
+    require_variables(*DATA_VARIABLES)
+    for dataset_id in args.d:
+        name, found = plan(dataset_id, args)
+        shared = {} if args.clean else find_shared(dataset_id, name, found)
+        if missing := [configuration for configuration in found if configuration not in shared]:
+            print(f"Next: nnUNetv2_preprocess -d {dataset_id} -plans_name {name} -c {' '.join(missing)}")
+        say_how_to_train(dataset_id, name, shared, args.pl)
+    return 0
 
 
 def plan(dataset_id: int, args: argparse.Namespace) -> tuple[str, list[str]]:
@@ -92,32 +98,12 @@ def _describe(plans: dict, configuration: str, planner: str) -> str:
     return text
 
 
-def report_errors(work: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
-    """Do the work; where the user must change something, say what and return 1."""
-    try:
-        require_variables(*DATA_VARIABLES)
-        work(args)
-    except (ValueError, RuntimeError, OSError) as error:  # no such data set, no fingerprint, other sizes
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 def say_how_to_train(dataset_id: int, plans: str, configurations: Iterable[str], planner: str) -> None:
     """Print the next command for preprocessed data."""
     trainer = "nnUNetTrainerTaichi" + ("_Paper" if planner == PAPER else "")
     device = "" if torch.cuda.is_available() else " -device cpu"
     for configuration in configurations:
         print(f"Next: nnUNetv2_train {dataset_id} {configuration} 0 -tr {trainer} -p {plans}{device}")
-
-
-def _plan_all(args: argparse.Namespace) -> None:
-    for dataset_id in args.d:
-        name, found = plan(dataset_id, args)
-        shared = {} if args.clean else find_shared(dataset_id, name, found)
-        if missing := [configuration for configuration in found if configuration not in shared]:
-            print(f"Next: nnUNetv2_preprocess -d {dataset_id} -plans_name {name} -c {' '.join(missing)}")
-        say_how_to_train(dataset_id, name, shared, args.pl)
 
 
 def _positive(text: str) -> float:

@@ -6,6 +6,7 @@ from nnunetv2.experiment_planning import plan_and_preprocess_api as host
 
 from nnunet_taichi.commands import plan
 from nnunet_taichi.nnunet.preprocessed import find_shared
+from nnunet_taichi.nnunet.variables import DATA_VARIABLES, require_variables
 
 FULLRES_PROCESSES = 4  # at most, as in the host: 3D resampling takes memory
 
@@ -18,10 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, preprocess, and say how to train."""
-    return plan.report_errors(_plan_and_preprocess_all, args)
-
-
-def _plan_and_preprocess_all(args: argparse.Namespace) -> None:
+    require_variables(*DATA_VARIABLES)
     for dataset_id in args.d:
         name, found = plan.plan(dataset_id, args)
         shared = {} if args.clean else find_shared(dataset_id, name, found)
@@ -31,3 +29,4 @@ def _plan_and_preprocess_all(args: argparse.Namespace) -> None:
             limits = [FULLRES_PROCESSES if configuration == "3d_fullres" else args.npfp for configuration in missing]
             host.preprocess_dataset(dataset_id, name, missing, [args.np or min(args.npfp, limit) for limit in limits])
         plan.say_how_to_train(dataset_id, name, found, args.pl)
+    return 0

@@ -1,11 +1,9 @@
 """BUSI, breast ultrasound images (Al-Dhabyani et al. 2020): `benign (1).png`, `benign (1)_mask.png`, and so on."""
 
-import argparse
 import re
 from collections import defaultdict
 from pathlib import Path
 
-from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, SourceNotFoundError, UnexpectedFileError
 from nnunet_taichi.dataset_conversion.findings import Description, Findings
@@ -26,14 +24,12 @@ NORMAL_CLASS = "normal"
 FilesByNumber = dict[int, list[Path]]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the source and what only BUSI needs."""
-    arguments.add_all(parser, DEFAULT_NAME)
-    parser.add_argument("--with-normal", action="store_true", help="also convert the normal images, with empty labels")
+def find_cases(source: Path, *, with_normal: bool = False) -> Findings:
+    """Find the cases.
 
-
-def find_cases(args: argparse.Namespace) -> Findings:
-    """Find the cases in `args.source`, the folder that holds benign/, malignant/ and normal/, or its parent.
+    Args:
+        source: Folder that holds benign/, malignant/ and normal/, or its parent.
+        with_normal: Whether the normal images, with empty labels, are cases as well.
 
     Returns:
         The cases by class and number, named like benign_001. No picture is read yet.
@@ -42,8 +38,8 @@ def find_cases(args: argparse.Namespace) -> Findings:
         SourceNotFoundError: The folders are not there, or one is empty.
         BadFilesError: There are PNG files with names that BUSI does not have.
     """
-    classes = (*LESION_CLASSES, NORMAL_CLASS) if args.with_normal else LESION_CLASSES
-    root = find_root(args.source, classes, "BUSI")
+    classes = (*LESION_CLASSES, NORMAL_CLASS) if with_normal else LESION_CLASSES
+    root = find_root(source, classes, "BUSI")
     folders = subfolders(root)
     cases = [case for name in classes for case in _find_cases_of_class(folders[name], name)]
     return Findings(cases, DESCRIPTION, roots={"": root})

@@ -1,8 +1,7 @@
 """Dataset B (UDIAT), breast ultrasound images (Yap et al. 2018): `original/000001.png`, `GT/000001.png`, and so on."""
 
-import argparse
+from pathlib import Path
 
-from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.findings import Description, Findings
 from nnunet_taichi.dataset_conversion.layout import find_root
@@ -22,15 +21,11 @@ DESCRIPTION = Description(
 IMAGES, MASKS, TABLE = "original", "GT", "DatasetB.xlsx"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the source and where the data set goes."""
-    arguments.add_all(parser, DEFAULT_NAME)
+def find_cases(source: Path) -> Findings:
+    """Find the cases. DatasetB.xlsx, where it is there, says which lesion is benign and which malignant.
 
-
-def find_cases(args: argparse.Namespace) -> Findings:
-    """Find the cases in `args.source`, the folder that holds original/ and GT/, or its parent.
-
-    DatasetB.xlsx, where it is there, says which lesion is benign and which malignant.
+    Args:
+        source: Folder that holds original/ and GT/, or its parent.
 
     Returns:
         The cases by number, named like 000001. No picture is read yet.
@@ -40,8 +35,8 @@ def find_cases(args: argparse.Namespace) -> Findings:
         TableError: The table cannot be read.
         BadFilesError: There are PNG files whose names are no numbers, or two of the same number.
     """
-    root = find_root(args.source, (IMAGES, MASKS), "Dataset B")
-    table = find_table(TABLE, (root, args.source))
+    root = find_root(source, (IMAGES, MASKS), "Dataset B")
+    table = find_table(TABLE, (root, source))
     rows = read_table(table) if table else {}
     cases = []
     for number, image, masks in pair_by_number(root, IMAGES, MASKS):

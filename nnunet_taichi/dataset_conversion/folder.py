@@ -1,6 +1,5 @@
 """A user's own images and masks, of any format that Pillow or SimpleITK reads, paired by their names."""
 
-import argparse
 import os
 import re
 from collections import Counter
@@ -10,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from unicodedata import normalize
 
-from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.case import Case, Reader
 from nnunet_taichi.dataset_conversion.errors import (
     ConversionError,
@@ -32,49 +30,29 @@ DEFAULT_NAME = None
 MANY_CLASSES = 10
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the two folders, and what is to be made of them."""
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the images")
-    parser.add_argument(
-        "--masks",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="the masks, at the paths of their images; _mask, _seg, _segmentation, _label or _gt may follow the name, "
-        "then a number if there are several (the label is their union); may be the folder of the images",
-    )
-    arguments.add_target(parser, DEFAULT_NAME)
-    parser.add_argument(
-        "--labels",
-        nargs="+",
-        default=(),
-        metavar="NAME=VALUE",
-        help="what grey values and colours stand for: rim=128 cup=255,#ff0000 (else lesion is what is not black)",
-    )
-    parser.add_argument(
-        "--regions",
-        nargs="+",
-        default=(),
-        metavar="NAME=LABEL",
-        help="learn regions that overlap, from the outer to the inner: disc=rim+cup cup=cup",
-    )
-    parser.add_argument(
-        "--table",
-        type=Path,
-        metavar="FILE",
-        help="CSV (UTF-8; commas, semicolons or tabs) or xlsx with columns such as image, class and patient",
-    )
-    parser.add_argument(
-        "--subfolders", choices=("class", "patient"), help="what the first subfolders of --images are (default: class)"
-    )
-    parser.add_argument("--rgb", action="store_true", help="keep the colours, in three channels")
-    parser.add_argument("--allow-empty", action="store_true", help="take images without a mask, and empty masks")
-    arguments.add_test_fraction(parser)
-    arguments.add_common(parser)
+def find_cases(
+    images: Path,
+    masks: Path,
+    *,
+    labels: Sequence[str] = (),
+    regions: Sequence[str] = (),
+    table: Path | None = None,
+    subfolders: str | None = None,
+    rgb: bool = False,
+    allow_empty: bool = False,
+) -> Findings:
+    """Find the cases; no picture is read yet.
 
-
-def find_cases(args: argparse.Namespace) -> Findings:
-    """Find the cases in `args.images` and `args.masks`; no picture is read yet.
+    Args:
+        images: Folder of the images.
+        masks: Folder of the masks, at the paths of their images; it may be that of the images.
+        labels: What grey values and colours of masks stand for, each as "NAME=VALUE,..."; without any, "lesion" is what
+            is not black.
+        regions: Regions that overlap, from the outer to the inner, each as "NAME=LABEL+...".
+        table: CSV or xlsx with columns such as image, class and patient.
+        subfolders: What the first subfolders of `images` are, "class" or "patient" (default: class).
+        rgb: Whether the colours are kept, in three channels.
+        allow_empty: Whether images without a mask, and empty masks, are cases as well.
 
     Returns:
         The cases by name. A file whose counterpart is missing becomes a case that says so when it is read, so that it
@@ -85,37 +63,37 @@ def find_cases(args: argparse.Namespace) -> Findings:
         TableError: The table cannot be read, or does not fit the images.
         ValueError: The labels or regions make no sense.
     """
-    labels, codes = parse_labels(args.labels or ["lesion=1"])
-    regions, order = parse_regions(args.regions, labels) if args.regions else (labels, None)
-    roots = Path(os.path.realpath(args.images)), Path(os.path.realpath(args.masks))
-    images, masks = find_pictures(*roots)
-    pairs, orphans = pair(images, masks)
+    named_labels, codes = parse_labels(labels or ["lesion=1"])
+    description, order = parse_regions(regions, named_labels) if regions else (named_labels, None)
+    roots = Path(os.path.realpath(images)), Path(os.path.realpath(masks))
+    pictures, mask_files = find_pictures(*roots)
+    pairs, orphans = pair(pictures, mask_files)
     if not pairs:
-        cause = f"no mask has the name of an image: expected such as {images[0].name}, found {masks[0].name}"
-        raise SourceNotFoundError(args.masks, cause)
-    read_mask: Reader = partial(read_coded_mask, codes=codes) if args.labels else _read_lesion
+        cause = f"no mask has the name of an image: expected such as {pictures[0].name}, found {mask_files[0].name}"
+        raise SourceNotFoundError(masks, cause)
+    read_mask: Reader = partial(read_coded_mask, codes=codes) if labels else _read_lesion
     template = Case(
         identifier="",
         image=Path(),
         masks=(),
-        has_lesion=None if args.allow_empty or args.labels else True,  # labels may cover the whole image
-        read_image=partial(read_any, channels=3 if args.rgb else 1),
-        read_mask=read_mask if args.allow_empty else partial(_read_filled, read=read_mask),
+        has_lesion=None if allow_empty or labels else True,  # labels may cover the whole image
+        read_image=partial(read_any, channels=3 if rgb else 1),
+        read_mask=read_mask if allow_empty else partial(_read_filled, read=read_mask),
     )
-    cases = [_fill(template, image, pairs.get(image.key, ()), allow_empty=args.allow_empty) for image in images]
-    if all(image.name.endswith(CHANNEL) for image in images):  # else it is a counter
+    cases = [_fill(template, image, pairs.get(image.key, ()), allow_empty=allow_empty) for image in pictures]
+    if all(image.name.endswith(CHANNEL) for image in pictures):  # else it is a counter
         cases = [replace(case, identifier=case.identifier.removesuffix(CHANNEL)) for case in cases]
-    cases = _read_subfolders(cases, args.subfolders)
-    cases, notes = _look_up(cases, images, args.table) if args.table else (cases, [])
+    cases = _read_subfolders(cases, subfolders)
+    cases, notes = _look_up(cases, pictures, table) if table else (cases, [])
     cases += [
         _faulty(MissingFileError(path, "there is no image for this mask; add it to --images, or remove the mask"))
         for path, _ in orphans
     ]
     return Findings(
         cases,
-        Description(("R", "G", "B") if args.rgb else ("ultrasound",), regions, "own images", "the owner's", order),
+        Description(("R", "G", "B") if rgb else ("ultrasound",), description, "own images", "the owner's", order),
         roots=_roots(*roots),
-        tables=[args.table.resolve()] if args.table else [],
+        tables=[table.resolve()] if table else [],
         tolerated=notes,
     )
 

@@ -1,9 +1,7 @@
 """New images as a converted data set has its own, so that `nnUNetv2_predict` accepts them."""
 
-import argparse
 import json
 import re
-import shlex
 import shutil
 import unicodedata
 from collections import defaultdict
@@ -18,7 +16,6 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 from PIL import Image, UnidentifiedImageError
 
-from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.errors import (
     BadFilesError,
     ConversionError,
@@ -30,7 +27,6 @@ from nnunet_taichi.dataset_conversion.images import Pixels, read_any, resize, wr
 from nnunet_taichi.dataset_conversion.layout import pictures
 from nnunet_taichi.dataset_conversion.pairing import ENDING as ANY_ENDING
 from nnunet_taichi.dataset_conversion.pairing import SUFFIX
-from nnunet_taichi.dataset_conversion.reporting import print_tolerated
 from nnunet_taichi.dataset_conversion.target import appear_complete, check_apart, check_free
 from nnunet_taichi.runtime.parallel import map_in_processes
 
@@ -53,42 +49,35 @@ class Fit(NamedTuple):
     is_size_known: bool
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the images, where they go and the data set that they shall fit."""
-    parser.add_argument(
-        "source", type=Path, metavar="SRC", help="a folder of images (its subfolders not), or one image"
-    )
-    parser.add_argument("target", type=Path, metavar="DST", help="the folder to make, the -i of nnUNetv2_predict")
-    parser.add_argument(
-        "-d", dest="dataset_id", type=arguments.dataset_id, required=True, metavar="ID", help="the data set's, 1 to 999"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
-    arguments.add_processes(parser)
+def convert(
+    source: Path, target: Path, dataset_id: int, *, overwrite: bool = False, num_processes: int | None = None
+) -> tuple[int, dict[str, list[str]]]:
+    """Write new images as a data set has its own, complete or not at all.
 
+    Args:
+        source: Folder of images (its subfolders not), or one image.
+        target: Folder to make.
+        dataset_id: Number of the data set, 1 to 999.
+        overwrite: Whether `target` is replaced if it exists.
+        num_processes: Number of processes (default: one a core).
 
-def run(args: argparse.Namespace) -> None:
-    """Write the images of `args.source` to `args.target`, complete or not at all, and say what came of it.
+    Returns:
+        The number of images, and what was tolerated -> in which of them.
 
     Raises:
         BadFilesError: Everything that is wrong with the images.
-        ConversionError: The data set has images of a kind that we cannot make, or SRC or DST cannot be used.
+        ConversionError: The data set has images of a kind that we cannot make, or `source` or `target` cannot be used.
         ValueError: nnU-Net knows no data set of this ID, or several.
     """
-    fit = find_fit(args.dataset_id)
-    target = args.target.resolve()
-    _check_target(target, args.source, overwrite=args.overwrite)
-    images, masks = _find_images(args.source)
+    fit = find_fit(dataset_id)
+    _check_target(target.resolve(), source, overwrite=overwrite)
+    images, masks = _find_images(source)
     names = {path: _name(path) for path in images}
-    with appear_complete(target) as folder:
-        tolerated = _write_all(folder, fit, names, args.num_processes)
+    with appear_complete(target.resolve()) as folder:
+        tolerated = _write_all(folder, fit, names, num_processes)
     if masks:
         tolerated["passed over as a mask, by its name"] = [path.name for path in masks]
-    print(f"{len(names)} images in {args.target}")
-    if not fit.is_size_known:
-        print("Sizes are kept: dataset.json does not say whether the data set was resized")
-    print_tolerated(tolerated)
-    options = f"-i {shlex.quote(str(args.target))} -o OUT -d {args.dataset_id} -c 2d -f 0 -tr nnUNetTrainerTaichi"
-    print(f"Next: nnUNetv2_predict {options}   (with your -tr, -p and -f; without a GPU also -device cpu)")
+    return len(names), tolerated
 
 
 def find_fit(dataset_id: int) -> Fit:

@@ -4,7 +4,6 @@ Folders are known by the end of their path, however deep they lie. Files are kno
 part: g0001 (glaucoma) and n0001 (none) are for training, V0001 for validation, T0001 for testing.
 """
 
-import argparse
 import json
 import os
 import re
@@ -12,7 +11,6 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.errors import (
     BadFilesError,
@@ -58,15 +56,11 @@ RE_PACKED = ("images", "gts", "masks")
 Folders = dict[str, list[Path]]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the source; REFUGE has its own test set, so there is nothing to set aside."""
-    arguments.add_source(parser)
-    arguments.add_target(parser, DEFAULT_NAME)
-    arguments.add_common(parser)
+def find_cases(source: Path) -> Findings:
+    """Find the cases.
 
-
-def find_cases(args: argparse.Namespace) -> Findings:
-    """Find the cases below `args.source`, wherever the parts lie there.
+    Args:
+        source: Folder below which the parts lie, wherever.
 
     Returns:
         The cases, named like g0001, in the official partition. No picture is read yet.
@@ -76,8 +70,8 @@ def find_cases(args: argparse.Namespace) -> Findings:
         BadFilesError: Pictures have names that REFUGE does not have, are there twice, or are masks without image.
         TableError: An index.json cannot be read.
     """
-    folders = _find_folders(args.source)
-    images, masks = _find_pictures(args.source, folders)
+    folders = _find_folders(source)
+    images, masks = _find_pictures(source, folders)
     parents = sorted({folder.parent for folder in folders["images"] if folder.name.lower() in RE_PACKED})
     indices = [path for parent in parents if (path := find_table("index.json", [parent]))]
     classes = {identifier: stratum for path in indices for identifier, stratum in _read_index(path).items()}

@@ -1,5 +1,6 @@
 """What a conversion says at its end."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from nnunetv2.paths import nnUNet_preprocessed
 
+from nnunet_taichi.dataset_conversion.new_images import find_fit
 from nnunet_taichi.dataset_conversion.splits import FOLDS
 
 
@@ -41,6 +43,16 @@ def _print_composition(cases: Sequence[Any], kept: str) -> None:
         print(f"Classes: {', '.join(f'{count} {name}' for name, count in sorted(classes.items()))}")
     if patients:
         print(f"Patients: {len(patients)}{kept}")
+
+
+def report_new_images(count: int, tolerated: Mapping[str, Sequence[str]], target: Path, dataset_id: int) -> None:
+    """Print what was made of new images, and how they are predicted."""
+    print(f"{count} images in {target}")
+    if not find_fit(dataset_id).is_size_known:
+        print("Sizes are kept: dataset.json does not say whether the data set was resized")
+    print_tolerated(tolerated)
+    options = f"-i {shlex.quote(str(target))} -o OUT -d {dataset_id} -c 2d -f 0 -tr nnUNetTrainerTaichi"
+    print(f"Next: nnUNetv2_predict {options}   (with your -tr, -p and -f; without a GPU also -device cpu)")
 
 
 def print_tolerated(tolerated: Mapping[str, Sequence[str]]) -> None:

@@ -5,10 +5,8 @@ set. It is subjected to five-fold cross-validation". The test set is thus the fi
 `--test-fraction 0.2` sets a fifth aside once and makes the folds of the rest.
 """
 
-import argparse
 from pathlib import Path
 
-from nnunet_taichi.dataset_conversion import arguments
 from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.findings import Description, Findings
 from nnunet_taichi.dataset_conversion.layout import files, find_root, subfolders
@@ -30,16 +28,14 @@ CLASSES = {"0": "benign", "1": "malignant"}
 TEST_FOLDER = "tnscui2020_testset"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the source and where the data set goes."""
-    arguments.add_all(parser, DEFAULT_NAME)
-
-
-def find_cases(args: argparse.Namespace) -> Findings:
-    """Find the cases in `args.source`, the folder that holds image/ and mask/, or its parent.
+def find_cases(source: Path) -> Findings:
+    """Find the cases.
 
     train.csv, where it is there, says which nodule is benign and which malignant; the images of a patient stay together
     if it has a column of patients.
+
+    Args:
+        source: Folder that holds image/ and mask/, or its parent.
 
     Returns:
         The cases by number, named like tnscui_00001. No picture is read yet.
@@ -49,8 +45,8 @@ def find_cases(args: argparse.Namespace) -> Findings:
         TableError: The table cannot be read.
         BadFilesError: There are PNG files whose names are no numbers, or two of the same number.
     """
-    root = find_root(args.source, (IMAGES, MASKS), "TN-SCUI2020")
-    table = find_table(TABLE, (root, args.source))
+    root = find_root(source, (IMAGES, MASKS), "TN-SCUI2020")
+    table = find_table(TABLE, (root, source))
     rows = read_table(table) if table else {}
     cases = []
     for number, image, masks in pair_by_number(root, IMAGES, MASKS):

@@ -1,7 +1,6 @@
 """Whatever BUSI's folders hold: every case is found with its masks, or every file at fault is named."""
 
 import tempfile
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -54,13 +53,13 @@ def test_finds_every_case_or_names_every_stranger(tree: dict) -> None:
     with tempfile.TemporaryDirectory() as parent:
         root = Path(parent) / "Dataset BUSI ü"
         write(root, tree)
-        args = Namespace(source=root.parent if tree["parent"] else root, with_normal=False)
+        source = root.parent if tree["parent"] else root
         if tree["strangers"]:
             with pytest.raises(BadFilesError) as info:
-                find_cases(args)
+                find_cases(source)
             assert {error.path.name for error in info.value.errors} == set(tree["strangers"])
             return
-        findings = find_cases(args)
+        findings = find_cases(source)
         found = {case.identifier: len(case.masks) for case in findings.cases}
         expected = {f"benign_{number:03d}": tree["masks"] for number in tree["numbers"][0]}
         expected |= {f"malignant_{number:03d}": tree["masks"] for number in tree["numbers"][1]}
@@ -76,4 +75,4 @@ def test_finds_every_case_or_names_every_stranger(tree: dict) -> None:
 def test_a_missing_class_is_no_busi(tmp_path: Path, missing: str) -> None:
     (tmp_path / next(kind for kind in CLASSES if kind != missing)).mkdir()
     with pytest.raises(SourceNotFoundError, match="holds no BUSI"):
-        find_cases(Namespace(source=tmp_path, with_normal=False))
+        find_cases(tmp_path)

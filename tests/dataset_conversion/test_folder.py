@@ -3,11 +3,12 @@
 import json
 import shutil
 import unicodedata
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,7 @@ from PIL import Image
 from scans import scan
 
 from nnunet_taichi.cli import main
+from nnunet_taichi.commands.convert_arguments import add_folder
 from nnunet_taichi.dataset_conversion import folder
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, SourceNotFoundError, TableError
 from nnunet_taichi.dataset_conversion.findings import Findings
@@ -48,14 +50,12 @@ def convert(source: Path, *arguments: str) -> int:
     return main([*command, "-d", "7", "-n", "Own", "-np", "1", *arguments])
 
 
-def parse(images: Path, masks: Path, *arguments: str) -> Namespace:
-    parser = ArgumentParser()
-    folder.add_arguments(parser)
-    return parser.parse_args(["--images", str(images), "--masks", str(masks), "-d", "7", "-n", "Own", *arguments])
-
-
 def find(source: Path, *arguments: str) -> Findings:
-    return folder.find_cases(parse(source / "images", source / "masks", *arguments))
+    parser = ArgumentParser()
+    add_folder(parser, None)
+    folders = ["--images", str(source / "images"), "--masks", str(source / "masks")]
+    args = parser.parse_args([*folders, "-d", "7", "-n", "Own", *arguments])
+    return folder.find_cases(**{name: getattr(args, name) for name in signature(folder.find_cases).parameters})
 
 
 def assert_picture(path: Path, expected: object, mode: str) -> None:
@@ -183,7 +183,7 @@ def test_names_of_files_tell_the_folders_apart(tmp_path: Path, grey: np.ndarray)
         if images == masks:
             shutil.rmtree(mask.parent)
             write(beside, LESION)
-        findings = folder.find_cases(parse(images, masks))
+        findings = folder.find_cases(images, masks)
         (case,) = findings.cases
         assert [findings.name(path) for path in (case.image, *case.masks)] == names
 
@@ -343,9 +343,9 @@ def test_unknown_values_are_named(own: Path, raw: Path, capsys: pytest.CaptureFi
 def test_folders_that_do_not_belong_together(own: Path, tmp_path: Path) -> None:
     write(tmp_path / "other" / "x_mask.png", LESION)
     with pytest.raises(SourceNotFoundError, match=r"expected such as benign/1, found x_mask$"):
-        folder.find_cases(parse(own / "images", tmp_path / "other"))
+        folder.find_cases(own / "images", tmp_path / "other")
     with pytest.raises(SourceNotFoundError, match=r"none: is not a folder"):
-        folder.find_cases(parse(own / "images", tmp_path / "none"))
+        folder.find_cases(own / "images", tmp_path / "none")
 
 
 def test_refuses_to_write_over_the_source(raw: Path, grey: np.ndarray, capsys: pytest.CaptureFixture) -> None:
@@ -518,7 +518,7 @@ def written(tree: Sequence[Pair], damage: str | None, masks_name: str) -> Iterat
 def test_each_pair_is_found_once_or_its_fault_is_named(tree: list[Pair], damage: str | None, masks_name: str) -> None:
     loaded, errors = [], []
     with written(tree, damage, masks_name) as (images, masks, culprits):
-        for case in folder.find_cases(parse(images, masks)).cases:
+        for case in folder.find_cases(images, masks).cases:
             try:
                 loaded.append((case.identifier, case.load()))
             except BadFilesError as error:

@@ -1,6 +1,5 @@
 """`nnunet_taichi explain` on tiny models, against the host's own prediction."""
 
-import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from tiny_dataset import CASES, draw_lesions
 from tiny_plans import DATASET, make_dataset_json, make_plans
 
 from nnunet_taichi import trainers
-from nnunet_taichi.commands import explain
+from nnunet_taichi.cli import main
 from nnunet_taichi.difficulty.coding import encode_difficulty
 from nnunet_taichi.difficulty.storage import MapFolder
 from nnunet_taichi.explanation import writing
@@ -80,9 +79,7 @@ def host_prediction(folder, images):
 
 
 def run_explain(*words):
-    parser = argparse.ArgumentParser()
-    explain.add_arguments(parser)
-    return explain.run(parser.parse_args(["-d", "1", "-c", "2d", "-f", "0", "-device", "cpu", *map(str, words)]))
+    return main(["explain", "-d", "1", "-c", "2d", "-f", "0", "-device", "cpu", *map(str, words)])
 
 
 @BOTH

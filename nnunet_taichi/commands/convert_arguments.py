@@ -1,0 +1,155 @@
+"""What the converters take on the command line, in nnU-Net's spelling."""
+
+import argparse
+import re
+from pathlib import Path
+
+from nnunet_taichi.commands.arguments import add_processes, dataset_id, positive
+from nnunet_taichi.dataset_conversion.exclusion import shipped_lists
+
+LONGEST_EDGE = 16384
+
+
+def add_busi(parser: argparse.ArgumentParser, default_name: str) -> None:
+    """Add the source and what only BUSI needs."""
+    add_all(parser, default_name)
+    parser.add_argument("--with-normal", action="store_true", help="also convert the normal images, with empty labels")
+
+
+def add_refuge(parser: argparse.ArgumentParser, default_name: str) -> None:
+    """Add the source; REFUGE has its own test set, so there is nothing to set aside."""
+    add_source(parser)
+    add_target(parser, default_name)
+    add_common(parser)
+
+
+def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> None:
+    """Add the two folders, and what is to be made of them."""
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the images")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the masks, at the paths of their images; _mask, _seg, _segmentation, _label or _gt may follow the name, "
+        "then a number if there are several (the label is their union); may be the folder of the images",
+    )
+    add_target(parser, default_name)
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        default=(),
+        metavar="NAME=VALUE",
+        help="what grey values and colours stand for: rim=128 cup=255,#ff0000 (else lesion is what is not black)",
+    )
+    parser.add_argument(
+        "--regions",
+        nargs="+",
+        default=(),
+        metavar="NAME=LABEL",
+        help="learn regions that overlap, from the outer to the inner: disc=rim+cup cup=cup",
+    )
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="CSV (UTF-8; commas, semicolons or tabs) or xlsx with columns such as image, class and patient",
+    )
+    parser.add_argument(
+        "--subfolders", choices=("class", "patient"), help="what the first subfolders of --images are (default: class)"
+    )
+    parser.add_argument("--rgb", action="store_true", help="keep the colours, in three channels")
+    parser.add_argument("--allow-empty", action="store_true", help="take images without a mask, and empty masks")
+    add_test_fraction(parser)
+    add_common(parser)
+
+
+def add_new_images(parser: argparse.ArgumentParser) -> None:
+    """Add the images, where they go and the data set that they shall fit."""
+    parser.add_argument(
+        "source", type=Path, metavar="SRC", help="a folder of images (its subfolders not), or one image"
+    )
+    parser.add_argument("target", type=Path, metavar="DST", help="the folder to make, the -i of nnUNetv2_predict")
+    parser.add_argument(
+        "-d", dest="dataset_id", type=dataset_id, required=True, metavar="ID", help="the data set's, 1 to 999"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
+    add_processes(parser)
+
+
+def add_all(parser: argparse.ArgumentParser, default_name: str) -> None:
+    """Add what a data set without a test set of its own takes."""
+    add_source(parser)
+    add_target(parser, default_name)
+    add_test_fraction(parser)
+    add_common(parser)
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the folder to convert."""
+    parser.add_argument("source", type=Path, metavar="SRC", help="the data set's folder, or its parent")
+
+
+def add_target(parser: argparse.ArgumentParser, default_name: str | None) -> None:
+    """Add where the data set goes."""
+    parser.add_argument("-d", dest="dataset_id", type=dataset_id, required=True, metavar="ID", help="1 to 999")
+    parser.add_argument(
+        "-n",
+        dest="name",
+        type=_name,
+        default=default_name,
+        required=default_name is None,
+        help="the data set becomes DatasetID_NAME" + (" (%(default)s)" if default_name else ""),
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the data set if it exists")
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add how cases are written and split."""
+    parser.add_argument(
+        "--resize", type=_edge, metavar="PX", help="stretch to PX x PX pixels (default: each keeps its size)"
+    )
+    parser.add_argument("--fit-masks", action="store_true", help="resize masks that have another size than their image")
+    parser.add_argument(
+        "--exclude",
+        metavar="FILE",
+        help=f"leave out the images listed in FILE, a name a line; or a list of ours: {', '.join(shipped_lists())}",
+    )
+    parser.add_argument(
+        "--random-splits", action="store_true", help="leave the folds to nnU-Net: random, twins on both sides"
+    )
+    add_processes(parser)
+
+
+def add_test_fraction(parser: argparse.ArgumentParser) -> None:
+    """Add the share of a test set, for data sets without one of their own."""
+    parser.add_argument(
+        "--test-fraction",
+        type=_fraction,
+        default=0.0,
+        metavar="F",
+        help="set this share aside for testing (default: none)",
+    )
+
+
+def _edge(text: str) -> int:
+    edge = positive(text)
+    if edge > LONGEST_EDGE:
+        raise argparse.ArgumentTypeError(f"expected at most {LONGEST_EDGE} pixels, got {text!r}")
+    return edge
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", text):
+        raise argparse.ArgumentTypeError(f"it names a folder: expected letters, digits and any of _ . -, got {text!r}")
+    return text
+
+
+def _fraction(text: str) -> float:
+    try:
+        fraction = float(text)
+    except ValueError:
+        fraction = -1.0
+    if not 0 <= fraction < 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to below 1, got {text!r}")
+    return fraction
