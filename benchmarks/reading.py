@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 import nnunet_taichi
+from nnunet_taichi.cli import build_parser
 from nnunet_taichi.cli import main as command
 
 PACKAGE = Path(nnunet_taichi.__file__).parent
@@ -37,14 +38,13 @@ class Walk:
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         """Note a call of one of our functions by another file's."""
-        if event != "call" or not frame.f_code.co_filename.startswith(str(PACKAGE)):
+        if event != "call" or not _is_ours(frame):
             return
         caller = frame.f_back
-        while caller and not caller.f_code.co_filename.startswith(str(PACKAGE)):
-            caller = caller.f_back  # through pandas, a library's callback
-        source = f"{caller.f_code.co_filename}:{caller.f_code.co_qualname}" if caller else ""
-        target = f"{frame.f_code.co_filename}:{frame.f_code.co_qualname}"
-        if frame.f_code.co_name == "<module>" or (source, target) in self.edges:
+        while caller and not _is_ours(caller):
+            caller = caller.f_back  # a library that calls us back, a comprehension
+        source, target = (_name(each) for each in (caller, frame))
+        if (source, target) in self.edges:
             return
         self.edges.add((source, target))
         file = frame.f_code.co_filename
@@ -54,6 +54,17 @@ class Walk:
         self.returns += file in self.left
         self.here = file
         self.stops.append(target.removeprefix(str(PACKAGE) + os.sep))
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Tell whether this is a function in a file of ours; comprehensions belong to the function around them."""
+    code = frame.f_code
+    return code.co_filename.startswith(str(PACKAGE)) and code.co_filename.endswith(".py") and code.co_name[0] != "<"
+
+
+def _name(frame: FrameType | None) -> str:
+    code = frame and frame.f_code
+    return f"{code.co_filename}:{code.co_firstlineno} {code.co_name}" if code else ""
 
 
 def walk_compare() -> Walk:
@@ -70,6 +81,7 @@ def walk_compare() -> Walk:
         for shift, trainer in enumerate(trainers, 1):
             tree.add_run(trainer, shift=shift)
         words = ["compare", "-d", "901", "-c", "2d", "-f", "0", "1", "-tr", *trainers, "-o", f"{root}/out", "-np", "1"]
+        build_parser("compare")  # imports all modules
         sys.setprofile(walk)
         try:
             code = command(words)
