@@ -3,16 +3,15 @@
 import argparse
 import contextlib
 import os
-from pathlib import Path
 
 import torch
-from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.run.run_training import get_trainer_from_args
-from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from torch.backends import cudnn
 
 from nnunet_taichi.commands.arguments import add_fold_of_a_model, choose_device
 from nnunet_taichi.matrix.trainer_lookup import find_trainer, miner_name
+from nnunet_taichi.nnunet.datasets import find_dataset
+from nnunet_taichi.nnunet.json_files import SPLITS, read_splits, require_json
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require_variables
 
 
@@ -38,9 +37,12 @@ def _check(dataset: str, plans: str, trainer: str) -> None:
     Raises:
         ValueError: The data set has no such plans, there is no such trainer, or the trainer needs no maps.
     """
-    folder = Path(str(nnUNet_preprocessed)) / maybe_convert_to_dataset_name(dataset)
-    if not (folder / f"{plans}.json").is_file():
-        raise ValueError(f"{folder.name} has no plans {plans} in {folder}")
+    found = find_dataset(dataset)
+    if found.configurations(plans) is None:
+        raise ValueError(f"{found.name} has no plans {plans} in {found.preprocessed}")
+    require_json(found.preprocessed / "dataset.json", "labels", "channel_names", "file_ending")
+    if (found.preprocessed / SPLITS).is_file() and not read_splits(found.preprocessed):
+        raise ValueError(f"{found.preprocessed / SPLITS} is torn, or no file of nnU-Net's: restore or delete it")
     if miner_name(find_trainer(trainer)) is None:
         raise ValueError(f"{trainer} is not trained from easy to hard and needs no maps")
 

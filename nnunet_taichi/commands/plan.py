@@ -8,6 +8,8 @@ from nnunetv2.configuration import default_num_processes
 from nnunetv2.experiment_planning import plan_and_preprocess_api as host
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from nnunet_taichi.nnunet.datasets import find_dataset
+from nnunet_taichi.nnunet.json_files import require_json
 from nnunet_taichi.nnunet.preprocessed import find_shared
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, require_variables
 from nnunet_taichi.planning import slim
@@ -62,9 +64,16 @@ def plan(dataset_id: int, args: argparse.Namespace) -> tuple[str, list[str]]:
         raise ValueError("the paper's plans are fixed: leave out -gpu_memory_target and -overwrite_target_spacing.")
     if args.like:
         check_arguments(args, PLANNERS[args.pl])
+    dataset = find_dataset(str(dataset_id))
+    require_json(dataset.raw / "dataset.json", "labels", "channel_names", "file_ending", "numTraining")
+    fingerprint = dataset.preprocessed / "dataset_fingerprint.json"
+    if fingerprint.is_file() and not args.clean:
+        require_json(fingerprint, "spacings", "shapes_after_crop", cure="--clean makes it anew")
     host.extract_fingerprint_dataset(
         dataset_id, num_processes=args.npfp, check_dataset_integrity=args.verify_dataset_integrity, clean=args.clean
     )
+    if not args.like:
+        dataset.check_splits()
     plans, name = _write_plans(dataset_id, args)
     configurations = plans["configurations"]
     found = [configuration for configuration in CONFIGURATIONS if configuration in (args.c or configurations)]

@@ -9,7 +9,8 @@ from nnunetv2.paths import nnUNet_preprocessed
 
 from nnunet_taichi.evaluation.predictions import Run, some
 from nnunet_taichi.evaluation.settings import mixed_plans, other_data, other_labels, other_plans
-from nnunet_taichi.nnunet.folds import FoldState, checkpoint, list_cases, read_json, read_state, read_summary
+from nnunet_taichi.nnunet.folds import FoldState, checkpoint, list_cases, read_state, read_summary
+from nnunet_taichi.nnunet.json_files import read_splits
 
 
 def find_problems(runs: Sequence[Run]) -> list[str]:
@@ -91,7 +92,7 @@ def _other_splits(runs: Sequence[Run]) -> Iterator[str]:
     """Find folds whose cases are not those that nnU-Net would now validate; past the splits it draws at random."""
     found: dict[tuple[str, str], list[str]] = {}
     for run, fold, _ in fold_folders(runs):
-        splits = read_json(Path(nnUNet_preprocessed.get() or "") / run.folder.parent.name / "splits_final.json") or []
+        splits = read_splits(Path(nnUNet_preprocessed.get() or "") / run.folder.parent.name)
         if fold.isdecimal() and int(fold) < len(splits):
             other = sorted(run.cases(fold) ^ set(splits[int(fold)]["val"]))
             if other:

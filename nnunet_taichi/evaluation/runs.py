@@ -11,7 +11,8 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 
 from nnunet_taichi.evaluation.checks import find_missing, find_problems, find_warnings
 from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, collect, some
-from nnunet_taichi.nnunet.folds import list_cases, read_json
+from nnunet_taichi.nnunet.folds import list_cases
+from nnunet_taichi.nnunet.json_files import read_json
 
 __all__ = ["ComparisonError", "Prediction", "Run", "check_runs", "find_runs", "folder_runs"]
 

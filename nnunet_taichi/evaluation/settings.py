@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunet_taichi.evaluation.predictions import Run, some
-from nnunet_taichi.nnunet.folds import read_json
+from nnunet_taichi.nnunet.json_files import read_json
 
 MATTERING = ("patch_size", "batch_size", "spacing", "normalization_schemes", "batch_dice", "architecture")
 LENGTHS = ("num_epochs", "num_iterations_per_epoch")

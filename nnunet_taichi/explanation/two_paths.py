@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pickle import UnpicklingError
 from types import SimpleNamespace
 from typing import Any, Literal, get_args
 
@@ -18,6 +19,7 @@ from nnunet_taichi.architectures.taichinet import TaiChiNet
 from nnunet_taichi.difficulty.levels import true_heads
 from nnunet_taichi.evaluation.uncertainty import ambiguity, disagreement
 from nnunet_taichi.explanation.cases import CaseFiles
+from nnunet_taichi.nnunet.json_files import require_json
 from nnunet_taichi.trainers.comparison import unwrap
 
 Output = Literal["fused", "lesion", "background"]  # as `TaiChiConfig.prediction` names them
@@ -87,7 +89,14 @@ class TwoPathModel:
         if not file.is_file():
             raise ValueError(f"there is no {file}: train this fold first, or choose another checkpoint by -chk")
         self.predictor = nnUNetPredictor(device=device, allow_tqdm=False)
-        self.predictor.initialize_from_trained_model_folder(str(folder), (fold,), checkpoint)
+        require_json(folder / "plans.json", "plans_name", "configurations")
+        require_json(folder / "dataset.json", "labels", "channel_names", "file_ending")
+        try:
+            self.predictor.initialize_from_trained_model_folder(str(folder), (fold,), checkpoint)
+        except (UnpicklingError, EOFError, KeyError) as error:
+            raise ValueError(
+                f"{file} cannot be read ({error}): train this fold again, or choose another by -chk"
+            ) from error
         self.plans, self.configuration = self.predictor.plans_manager, self.predictor.configuration_manager
         self.dataset_json, self.labels = self.predictor.dataset_json, self.predictor.label_manager
         self.network = _two_paths(self.predictor.network, self.predictor.trainer_name)

@@ -8,7 +8,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw, nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunet_taichi.nnunet.folds import read_json
+from nnunet_taichi.nnunet.json_files import SPLITS, read_splits
 from nnunet_taichi.nnunet.preprocessed import is_complete
 
 DEFAULT_FOLDS = 5  # that the host makes where no file says otherwise
@@ -45,10 +45,14 @@ class Dataset:
         file = self.preprocessed / f"{plans}.json"
         if not file.is_file():
             return None
-        content = read_json(file)
-        if not isinstance(content, dict) or "configurations" not in content:
-            raise ValueError(f"{file} are no plans that can be read; mend or delete them")
-        return list(content["configurations"])
+        try:
+            manager = PlansManager(str(file))
+            for name in (names := manager.available_configurations):
+                manager.get_configuration(name)
+        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{file} are no plans that can be read; mend or delete them ({cause})") from error
+        return list(names)
 
     def is_preprocessed(self, plans: str, configuration: str) -> bool:
         """Tell whether all of its cases are there; an interruption leaves only some."""
@@ -57,9 +61,25 @@ class Dataset:
         manager = PlansManager(str(self.preprocessed / f"{plans}.json"))
         return is_complete(self.preprocessed, manager.get_configuration(configuration).data_identifier)
 
+    def check_splits(self) -> None:
+        """Check what nnU-Net asserts when it plans: folds beside the raw data are those beside the preprocessed data.
+
+        Raises:
+            ValueError: They are not, or cannot be read.
+        """
+        given, used = (read_splits(folder) for folder in (self.raw, self.preprocessed))
+        files = [folder / SPLITS for folder in (self.raw, self.preprocessed)]
+        pairs = zip(given, used, strict=False)
+        same = all(set(one[part]) == set(other[part]) for one, other in pairs for part in ("train", "val"))
+        if all(file.is_file() for file in files) and not (given and same and len(given) <= len(used)):
+            raise ValueError(
+                f"{files[1]} has other folds than {files[0]}, and nnU-Net plans only where they agree. Trained "
+                "models have the former. Delete the one that you do not want."
+            )
+
     def count_folds(self) -> int:
         """Count the folds of the file that nnU-Net follows; beyond them it makes up a random split."""
-        splits = (read_json(folder / "splits_final.json") for folder in (self.preprocessed, self.raw))
+        splits = (read_splits(folder) for folder in (self.preprocessed, self.raw))
         return next((len(split) for split in splits if split), DEFAULT_FOLDS)
 
 

@@ -1,20 +1,13 @@
 """What nnU-Net wrote about a fold, read without torch. Files that are missing or torn give None."""
 
-import json
 import re
 from enum import Enum
 from pathlib import Path, PureWindowsPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from nnunet_taichi.nnunet.json_files import read_json
 
 Values = tuple[int, ...]  # of a label or region
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file, or give None."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def list_cases(folder: Path, ending: str) -> dict[str, Path]:

@@ -16,8 +16,10 @@ from nnunet_taichi.commands import plan
 from nnunet_taichi.matrix.plan_checks import read_checked
 from nnunet_taichi.matrix.plan_file import PlanError
 from nnunet_taichi.matrix.trainer_lookup import find_trainer, miner_name
+from nnunet_taichi.nnunet.datasets import find_dataset
 from nnunet_taichi.planning.catalogue import PLANNING
 
+FOLD = {"train": ["a"], "val": ["b"]}
 GOOD = "datasets: 900\ntrainers: nnUNetTrainer_1epochs\nfolds: 0\ndevice: cpu\n"
 
 
@@ -80,8 +82,27 @@ def test_plans_of_any_name_will_do_if_they_exist(tree: ToyTree) -> None:
 
 def test_plans_that_cannot_be_read_are_not_made_anew(tree: ToyTree) -> None:
     tree.preprocess()
-    (tree.preprocessed / "nnUNetPlans.json").write_text('{"configurations": {')
-    assert "are no plans that can be read; mend or delete them" in problems_of(tree.write_plan(GOOD))[0]
+    for content in ('{"configurations": {', "[]", "{}", '{"configurations": 1}', '{"configurations": {"2d": {}}}'):
+        (tree.preprocessed / "nnUNetPlans.json").write_text(content)
+        assert "are no plans that can be read; mend or delete them" in problems_of(tree.write_plan(GOOD))[0]
+
+
+@pytest.mark.parametrize("used", [None, [FOLD], [FOLD, FOLD]])
+def test_folds_beside_the_preprocessed_data_may_be_more(tree: ToyTree, used: list | None) -> None:
+    tree.preprocess()
+    (tree.raw / "splits_final.json").write_text(json.dumps([FOLD]))
+    if used is not None:
+        (tree.preprocessed / "splits_final.json").write_text(json.dumps(used))
+    find_dataset("900").check_splits()
+
+
+@pytest.mark.parametrize("used", ["[", "{}", "[]", "[1]", '[{"train": ["a"]}]', '[{"train": ["b"], "val": ["a"]}]'])
+def test_other_folds_beside_the_preprocessed_data_are_refused(tree: ToyTree, used: str) -> None:
+    tree.preprocess()
+    (tree.raw / "splits_final.json").write_text(json.dumps([FOLD]))
+    (tree.preprocessed / "splits_final.json").write_text(used)
+    with pytest.raises(ValueError, match=r"preprocessed.*splits_final.json has other folds than .*Delete the one"):
+        find_dataset("900").check_splits()
 
 
 def test_a_data_set_needs_images_or_preprocessed_cases(tree: ToyTree) -> None:

@@ -483,7 +483,7 @@ def test_json_is_utf_8_whatever_the_locale(tmp_path):
     summary.write_text('{"metric_per_case": [{"prediction_file": "Läsion_000.png", "metrics": {}}]}', encoding="utf-8")
     code = f"""
 from pathlib import Path
-from nnunet_taichi.nnunet.folds import read_json
+from nnunet_taichi.nnunet.json_files import read_json
 from nnunet_taichi.explanation.cases import validation_cases
 print(ascii([read_json(Path({str(summary)!r})), validation_cases(Path({str(tmp_path)!r}), ".png")]))
 """

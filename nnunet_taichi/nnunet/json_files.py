@@ -1,0 +1,41 @@
+"""nnU-Net's JSON files, read so that a torn or foreign one is named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+SPLITS = "splits_final.json"
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file, or give None."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def require_json(path: Path, *keys: str, cure: str = "restore it") -> dict[str, Any]:
+    """Read a JSON file that nnU-Net is going to read.
+
+    Args:
+        path: File.
+        keys: Keys that it must have.
+        cure: What to do if it is torn.
+
+    Raises:
+        ValueError: The file is not there, torn, or lacks a key.
+    """
+    content = read_json(path)
+    if not path.is_file():
+        raise ValueError(f"there is no {path}")
+    if not isinstance(content, dict) or not content.keys() >= set(keys):
+        raise ValueError(f"{path} is torn, or no file of nnU-Net's: expected JSON with {', '.join(keys)}; {cure}")
+    return content
+
+
+def read_splits(folder: Path) -> list[dict[str, list[str]]]:
+    """Read the folds of a folder's splits_final.json; none where it is missing, torn or foreign."""
+    content = read_json(folder / SPLITS)
+    folds = content if isinstance(content, list) else []
+    return folds if all(isinstance(fold, dict) and {"train", "val"} <= fold.keys() for fold in folds) else []
