@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import nnunet_taichi
 from nnunet_taichi.nnunet import runner as host_commands
 from nnunet_taichi.nnunet.runner import CommandError, CommandRunner, find_command, isolated_environment
 
@@ -131,7 +132,7 @@ def test_the_users_variables_are_left_out(monkeypatch, tmp_path):
         "nnUNet_raw": str(tmp_path / "nnUNet_raw"),
         "nnUNet_preprocessed": str(tmp_path / "nnUNet_preprocessed"),
         "nnUNet_results": str(tmp_path / "nnUNet_results"),
-        "nnUNet_extTrainer": str(Path(host_commands.__file__).parent / "ext"),
+        "nnUNet_extTrainer": str(Path(nnunet_taichi.__file__).parent / "ext"),
     }
 
 
