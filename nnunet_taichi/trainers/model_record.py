@@ -63,8 +63,6 @@ def configuration_of_model(
     fold = Path(fold_folder)
     folds = [each for each in fold.parent.glob("fold_*") if goes_on or each.name != fold.name]
     plans = fold.parent / "plans.json"
-    return (
-        configuration_in(load_json(str(plans)), config, is_frozen)
-        if any(map(has_checkpoint, folds)) and plans.is_file()
-        else config
-    )
+    if not plans.is_file() or not any(map(has_checkpoint, folds)):
+        return config
+    return configuration_in(load_json(str(plans)), config, is_frozen)
