@@ -6,9 +6,10 @@ from collections.abc import Iterable
 import torch
 from nnunetv2.configuration import default_num_processes
 from nnunetv2.experiment_planning import plan_and_preprocess_api as host
+from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunet_taichi.nnunet.datasets import find_dataset
+from nnunet_taichi.nnunet.datasets import Dataset
 from nnunet_taichi.nnunet.json_files import require_json
 from nnunet_taichi.nnunet.preprocessed import find_shared
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, require_variables
@@ -64,7 +65,7 @@ def plan(dataset_id: int, args: argparse.Namespace) -> tuple[str, list[str]]:
         raise ValueError("the paper's plans are fixed: leave out -gpu_memory_target and -overwrite_target_spacing.")
     if args.like:
         check_arguments(args, PLANNERS[args.pl])
-    dataset = find_dataset(str(dataset_id))
+    dataset = Dataset(dataset_id, maybe_convert_to_dataset_name(dataset_id))
     require_json(dataset.raw / "dataset.json", "labels", "channel_names", "file_ending", "numTraining")
     fingerprint = dataset.preprocessed / "dataset_fingerprint.json"
     if fingerprint.is_file() and not args.clean:
