@@ -15,7 +15,7 @@ from nnunet_taichi.trainers.mining import begun_with, find_miner
 from nnunet_taichi.trainers.model_record import configuration_of_model
 from nnunet_taichi.trainers.paper_protocol import PaperTraining
 
-HOST_EPOCHS = 1000  # the host sets it in its constructor alone
+STOCK_EPOCHS = 1000  # nnU-Net sets it in its constructor alone
 
 
 @cache
@@ -48,10 +48,9 @@ def miner_name(trainer: type[nnUNetTrainer], fold_folder: Path | None = None) ->
     config: Any = getattr(trainer, "config", None)
     if not (hasattr(trainer, "mine") and getattr(config, "easy_to_hard", False)):
         return None
-    stand_in = object.__new__(trainer)  # its constructor wants plans, and makes folders
-    default = PAPER.epochs if issubclass(trainer, PaperTraining) else HOST_EPOCHS
-    stand_in.num_epochs = getattr(trainer, "epochs", None) or default
+    default = PAPER.epochs if issubclass(trainer, PaperTraining) else STOCK_EPOCHS
+    num_epochs = getattr(trainer, "epochs", None) or default
     if fold_folder:
         config = configuration_of_model(fold_folder, True, config, getattr(trainer, "is_frozen", False))
         config = begun_with(config, fold_folder)
-    return find_miner(stand_in, config).__name__
+    return find_miner(trainer, config, num_epochs).__name__

@@ -36,7 +36,7 @@ class Mining:
     """
 
     def __init__(self, trainer: nnUNetTrainer) -> None:
-        self.trainer, self.miner_class = trainer, find_miner(trainer)
+        self.trainer, self.miner_class = trainer, find_miner(type(trainer), trainer.config, trainer.num_epochs)
         self.totals: dict[str, list[int]] = {}  # pixels of each set by head
         plans_and_configuration = os.path.basename(trainer.output_folder_base).removeprefix(type(trainer).__name__)
         model = self.miner_class.__name__ + plans_and_configuration
@@ -164,20 +164,20 @@ class Mining:
                     log(f"WARNING: the {name} set of head {head} is nearly empty ({share:.2%}): its stage adds little.")
 
 
-def find_miner(trainer: nnUNetTrainer, config: TaiChiConfig | None = None) -> type[nnUNetTrainer]:
+def find_miner(trainer: type[nnUNetTrainer], config: TaiChiConfig, num_epochs: int) -> type[nnUNetTrainer]:
     """Return the miner of a TaiChi trainer: `miner_fraction` of its epochs, the same iterations and seed.
 
     Args:
         trainer: The TaiChi trainer.
-        config: Configuration with the miner's width and epochs (default: the trainer's).
+        config: Configuration with the miner's width and epochs.
+        num_epochs: Number of epochs of the TaiChi training.
     """
-    config = config or trainer.config
-    numbers = {"epochs": max(1, round(config.miner_fraction * trainer.num_epochs))}
+    numbers = {"epochs": max(1, round(config.miner_fraction * num_epochs))}
     for name in ("iterations", "seed"):
         if getattr(trainer, name, None) is not None:
             numbers[name] = getattr(trainer, name)
     miner: Any = nnUNetTrainerUNetPlusPlus if config.miner_width == 1 else make_miner(round(100 * config.miner_width))
-    if isinstance(trainer, PaperTraining):
+    if issubclass(trainer, PaperTraining):
         miner = make_paper_trainer(miner)
     return make_trainer(miner, **numbers)
 

@@ -305,7 +305,7 @@ def test_the_configuration_names_the_miner(
     dataset: Path, start_trainer: StartTrainer, config: dict, miner: str
 ) -> None:
     trainer = start_trainer(trainers.nnUNetTrainerTaichi_12epochs)
-    found = mining.find_miner(trainer, replace(trainer.config, **config))
+    found = mining.find_miner(type(trainer), replace(trainer.config, **config), trainer.num_epochs)
     assert found.__name__ == miner
     assert found is getattr(trainers, miner)
 

@@ -132,7 +132,7 @@ def test_other_plans_are_warned_of(dataset: Path, start_trainer: Any, planner: s
 def test_miner_follows_the_protocol(make_trainer: Any) -> None:
     plans = make_plans(2, features=(4, 4, 4))
     trainer = make_trainer(trainers.nnUNetTrainerTaichi_Paper_seed3, plans, ONE_LABEL)
-    miner = find_miner(trainer)
+    miner = find_miner(type(trainer), trainer.config, trainer.num_epochs)
     assert miner.__name__ == "nnUNetTrainerUNetPlusPlus_Paper_20epochs_seed3"  # the full network, as ever
     assert miner is getattr(trainers, miner.__name__)
 
