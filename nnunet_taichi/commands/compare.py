@@ -9,11 +9,13 @@ from typing import get_args
 import pandas as pd
 
 from nnunet_taichi.commands.arguments import add_processes, positive
+from nnunet_taichi.evaluation.checks import check_runs
+from nnunet_taichi.evaluation.predictions import Run
 from nnunet_taichi.evaluation.quoted import quoted_rows
-from nnunet_taichi.evaluation.runs import Run, check_runs, find_runs, folder_runs
+from nnunet_taichi.evaluation.runs import find_runs, folder_runs
 from nnunet_taichi.evaluation.scoring import COLUMNS, score, units
 from nnunet_taichi.evaluation.statistics import compare_pairs
-from nnunet_taichi.evaluation.summary import Policy, normal_images, summarise
+from nnunet_taichi.evaluation.summary import Policy, common_cases, normal_images, summarise
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, require_variables
 from nnunet_taichi.report.explained import read_explanation
 from nnunet_taichi.report.report_page import make_page
@@ -67,9 +69,8 @@ def run(args: argparse.Namespace) -> int:
     explanations = [read_explanation(folder) for folder in args.explanation]
     args.o.mkdir(parents=True, exist_ok=True)
     per_case = score(runs, args.num_processes)
-    common = common_cases(per_case)
-    comparison = compare(runs, common, args.empty_masks, warnings)
-    page = make_page(comparison, runs, common, args.gallery, explanations)
+    comparison = compare(runs, per_case, args.empty_masks, warnings)
+    page = make_page(comparison, runs, args.gallery, explanations)
     write_whole(args.o / "per_case.csv", per_case.to_csv(columns=COLUMNS, index=False, lineterminator="\n"))
     write_files(comparison, args.o)
     write_whole(args.o / "report.html", page)  # last: `benchmark` takes it for a sign that all is written
@@ -82,34 +83,16 @@ def compare(runs: Sequence[Run], per_case: pd.DataFrame, policy: Policy, warning
 
     Args:
         runs: what `per_case` came from; the first is what the others are compared with.
-        per_case: one row a run, case and label, the same cases for all runs.
+        per_case: one row a run, case and label.
         policy: what scores of 0/0 count where truth and prediction are both empty.
         warnings: to be repeated wherever the numbers are.
     """
-    truth, normal = runs[0], normal_images(per_case)
-    name = truth.folder.parent.name if truth.fold_folders else truth.dataset_json["name"]
-    return Comparison(
-        name,
-        policy,
-        units(truth),
-        summarise(per_case, policy),
-        normal,
-        compare_pairs(per_case, policy),
-        quoted_rows(name, with_normal=len(normal) > 0),
-        warnings,
-    )
-
-
-def common_cases(per_case: pd.DataFrame) -> pd.DataFrame:
-    """Keep the cases that all runs have: means over different cases tell nothing about the runs.
-
-    Raises:
-        ValueError: there are none.
-    """
-    common = per_case[per_case.groupby("case")["run"].transform("nunique") == per_case["run"].nunique()]
-    if common.empty:
-        raise ValueError("no case was predicted by all: expected trainings of the same folds of the same data")
-    return common
+    truth, unit = runs[0], units(runs[0])
+    name = truth.folder.parent.name if truth.trainings else truth.dataset_json["name"]
+    common = common_cases(per_case)
+    summary, normal, pairs = summarise(common, policy), normal_images(common), compare_pairs(common, policy)
+    quoted = quoted_rows(name, with_normal=len(normal) > 0)
+    return Comparison(name, policy, unit, common, summary, normal, pairs, quoted, warnings)
 
 
 def _find_runs(args: argparse.Namespace) -> list[Run]:

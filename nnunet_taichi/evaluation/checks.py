@@ -3,57 +3,60 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 
-from nnunetv2.paths import nnUNet_preprocessed
-
-from nnunet_taichi.evaluation.predictions import Run, some
+from nnunet_taichi.evaluation.predictions import ComparisonError, Run, some
 from nnunet_taichi.evaluation.settings import mixed_plans, other_data, other_labels, other_plans
-from nnunet_taichi.nnunet.folds import FoldState, checkpoint, list_cases, read_state, read_summary
-from nnunet_taichi.nnunet.json_files import read_splits
+from nnunet_taichi.nnunet.folds import SUMMARY, FoldState, Training, list_cases
 
 
-def find_problems(runs: Sequence[Run]) -> list[str]:
-    """Say what keeps runs from being compared, each with its cure; cases that they lack are a matter of their own."""
-    checks = (_unfinished_folds, _summaries_of_other_cases, _repeated_cases, mixed_plans, other_labels)
-    return list(chain(*(check(runs) for check in checks)))
+def check_runs(runs: Sequence[Run], allow_missing: bool = False) -> list[str]:
+    """Check that runs may be compared, and return what is worth knowing about them.
 
+    Args:
+        runs: as found.
+        allow_missing: let a run lack cases that others have.
 
-def find_missing(runs: Sequence[Run]) -> list[str]:
-    """Say which cases of a fold, or of a test set, a run lacks that others have."""
-    missing = []
-    for run in runs:
-        for fold in filter(run.cases, run.folds):  # a fold without any case is unfinished, which is said elsewhere
-            others = (other.cases(each) for other in runs for each in ([fold] if run.fold_folders else other.folds))
-            if lacking := sorted(set().union(*others) - run.cases(fold)):
-                missing.append(f"{run.place(fold)} lacks cases that others have ({some(lacking)})")
-    return missing
-
-
-def find_warnings(runs: Sequence[Run]) -> list[str]:
-    """Say what need not keep runs from being compared, but should be known."""
-    checks = (
-        *(_older_summaries, _younger_models, _other_splits, _training_cases, other_plans, other_data),
-        *(_other_numbers, _unpredicted_cases),
+    Raises:
+        ComparisonError: some may not, for any number of reasons, each with its cure.
+    """
+    obstacles = (_unfinished_folds, _summaries_of_other_cases, _repeated_cases, mixed_plans, other_labels)
+    missing, problems = list(_missing_cases(runs)), list(chain(*(check(runs) for check in obstacles)))
+    if problems or (missing and not allow_missing):
+        cure = "predict them, or compare the cases that all have by --allow-missing"
+        raise ComparisonError(problems + [f"{what}; {cure}" for what in missing])
+    remarks = (
+        *(_older_summaries, _younger_models, _other_splits, _training_cases, _other_numbers, _unpredicted_cases),
+        *(other_plans, other_data),
     )
-    return list(chain(*(check(runs) for check in checks)))
+    return missing + list(chain(*(check(runs) for check in remarks)))
 
 
-def fold_folders(runs: Sequence[Run]) -> Iterator[tuple[Run, str, Path]]:
+def _missing_cases(runs: Sequence[Run]) -> Iterator[str]:
+    """Find cases of a fold, or of a test set, that a run lacks and others have."""
+    for run in runs:
+        for fold, cases in run.cases.items():
+            others = (
+                other.cases.get(fold, set()) if run.trainings else set().union(*other.cases.values()) for other in runs
+            )
+            lacking = sorted(set().union(*others) - cases)
+            if cases and lacking:  # a fold without any case is unfinished, which is said elsewhere
+                yield f"{run.place(fold)} lacks cases that others have ({some(lacking)})"
+
+
+def _folds(runs: Sequence[Run]) -> Iterator[tuple[Run, str, Training]]:
     """List the folds of all runs."""
-    return ((run, fold, folder) for run in runs for fold, folder in run.fold_folders.items())
+    return ((run, fold, training) for run in runs for fold, training in run.trainings.items())
 
 
 def _unfinished_folds(runs: Sequence[Run]) -> Iterator[str]:
-    for run, fold, folder in fold_folders(runs):
-        if (state := read_state(folder)) is not FoldState.FINISHED:
+    for run, fold, training in _folds(runs):
+        if (state := training.state) is not FoldState.FINISHED:
             yield f"{run.place(fold)} {state.text}: {run.command(fold, state.flag)}"
 
 
 def _summaries_of_other_cases(runs: Sequence[Run]) -> Iterator[str]:
-    for run, fold, folder in fold_folders(runs):
-        summary = read_summary(folder, run.ending)
-        if summary and (other := sorted(summary.keys() ^ run.cases(fold))):
+    for run, fold, training in _folds(runs):
+        if training.summary and (other := sorted(training.summary.keys() ^ run.cases[fold])):
             what = f"validation/summary.json is not of the predictions beside it ({some(other)})"
             yield f"{run.place(fold)}: {what}; renew both: {run.command(fold, '--val')}"
 
@@ -61,40 +64,39 @@ def _summaries_of_other_cases(runs: Sequence[Run]) -> Iterator[str]:
 def _repeated_cases(runs: Sequence[Run]) -> Iterator[str]:
     for run in runs:
         times = Counter(prediction.case for prediction in run.predictions)
-        if run.fold_folders and (repeated := [case for case, number in times.items() if number > 1]):
+        if run.trainings and (repeated := [case for case, number in times.items() if number > 1]):
             what = f"{run.name} predicts cases in more than one fold ({some(repeated)})"
             yield f"{what}; delete what an older split left in validation/, or choose folds of one split"
 
 
 def _older_summaries(runs: Sequence[Run]) -> Iterator[str]:
-    for run, fold, folder in fold_folders(runs):
-        if (folder / "validation" / "summary.json").stat().st_mtime < _newest_prediction(run, fold):
+    for run, fold, training in _folds(runs):
+        if (training.folder / SUMMARY).stat().st_mtime < _newest_prediction(training):
             what = "validation/summary.json is older than predictions beside it"
             yield f"{run.place(fold)}: {what}; it is compared with them, pixel by pixel"
 
 
 def _younger_models(runs: Sequence[Run]) -> Iterator[str]:
     """Find best checkpoints of trainings that may have been begun anew; a younger final one is unfinished already."""
-    for run, fold, folder in fold_folders(runs):
-        best = checkpoint(folder, "best")
-        if best.is_file() and best.stat().st_mtime > _newest_prediction(run, fold):
+    for run, fold, training in _folds(runs):
+        best = training.best
+        if best.is_file() and best.stat().st_mtime > _newest_prediction(training):
             what = (
                 f"{best.name} is younger than the predictions: if copying did not do that, a training was begun anew;"
             )
             yield f"{run.place(fold)}: {what} finish it: {run.command(fold, '--c')}"
 
 
-def _newest_prediction(run: Run, fold: str) -> float:
-    return max((each.prediction.stat().st_mtime for each in run.predictions if each.fold == fold), default=0.0)
+def _newest_prediction(training: Training) -> float:
+    return max((file.stat().st_mtime for file in training.predictions.values()), default=0.0)
 
 
 def _other_splits(runs: Sequence[Run]) -> Iterator[str]:
     """Find folds whose cases are not those that nnU-Net would now validate; past the splits it draws at random."""
     found: dict[tuple[str, str], list[str]] = {}
-    for run, fold, _ in fold_folders(runs):
-        splits = read_splits(Path(nnUNet_preprocessed.get() or "") / run.folder.parent.name)
-        if fold.isdecimal() and int(fold) < len(splits):
-            other = sorted(run.cases(fold) ^ set(splits[int(fold)]["val"]))
+    for run, fold, _ in _folds(runs):
+        if fold.isdecimal() and int(fold) < len(run.splits):
+            other = sorted(run.cases[fold] ^ set(run.splits[int(fold)]["val"]))
             if other:
                 found.setdefault((fold, some(other)), []).append(run.name)
     for (fold, cases), names in found.items():
@@ -102,12 +104,12 @@ def _other_splits(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _training_cases(runs: Sequence[Run]) -> Iterator[str]:
-    if any("all" in run.fold_folders for run in runs):
+    if any("all" in run.trainings for run in runs):
         yield "fold_all is validated on its own training cases: it says nothing of new images"
 
 
 def _other_numbers(runs: Sequence[Run]) -> Iterator[str]:
-    numbers = {run.name: len(run.folds) for run in runs}
+    numbers = {run.name: len(run.cases) for run in runs}
     if len(set(numbers.values())) > 1:
         given = ", ".join(f"{name} {number}" for name, number in numbers.items())
         yield f"the runs were given different numbers of folders ({given}): their means are over as many"
@@ -115,7 +117,8 @@ def _other_numbers(runs: Sequence[Run]) -> Iterator[str]:
 
 def _unpredicted_cases(runs: Sequence[Run]) -> Iterator[str]:
     """Find ground truth that nobody predicted, of a test set given by hand."""
-    predicted = [each for run in runs if not run.fold_folders for each in run.predictions]
+    predicted = [each for run in runs if not run.trainings for each in run.predictions]
     for folder in dict.fromkeys(each.reference.parent for each in predicted):
-        if left := sorted(list_cases(folder, runs[0].ending).keys() - {each.case for each in predicted}):
+        ending = runs[0].dataset_json["file_ending"]
+        if left := sorted(list_cases(folder, ending).keys() - {each.case for each in predicted}):
             yield f"cases of {folder} that nobody predicted are left out ({some(left)})"

@@ -59,9 +59,9 @@ class MaskReader:
                 host = determine_reader_writer_from_dataset_json(run.dataset_json, example, verbose=False)
         except RuntimeError:
             raise ComparisonError(
-                [f"{example} cannot be read by nnU-Net; is it complete, and a {run.ending}?"]
+                [f"{example} cannot be read by nnU-Net; is it complete, and a {run.dataset_json['file_ending']}?"]
             ) from None
-        return cls(host(), run.labels, run.ignore_label)
+        return cls(host(), run.labels, run.dataset_json["labels"].get("ignore"))
 
     def read(self, path: Path) -> LabelMap:
         """Read a file.

@@ -12,6 +12,12 @@ from nnunet_taichi.nnunet.folds import Counts
 Mask = NDArray[np.bool_]  # ([Z,] Y, X)
 
 
+SURFACE_DISTANCES = (
+    "HD95 is the greater of the two directed 95th percentiles of the distances between the surfaces, "
+    "ASSD the mean over the distances of both; undefined, and left out, where a mask is empty"
+)
+
+
 class Overlap(NamedTuple):
     """Scores of overlap, from 0 to 1; NaN where a score is 0/0."""
 
@@ -21,6 +27,20 @@ class Overlap(NamedTuple):
     precision: float
     sensitivity: float
     specificity: float
+
+
+def score_mask(truth: Mask, prediction: Mask, valid: Mask | None, spacing: Sequence[float]) -> tuple[Any, ...]:
+    """Compute all that is known of a predicted mask: counts, overlap, distances, pixels of the truth and predicted.
+
+    Args:
+        truth: ([Z,] Y, X)
+        prediction: ([Z,] Y, X)
+        valid: Pixels that count, None for all; the others are background to distances.
+        spacing: of the axes.
+    """
+    counts = count_pixels(truth, prediction, valid)
+    distances = surface_distances(truth, prediction if valid is None else prediction & valid, spacing)
+    return *counts, *overlap(counts), *distances, counts.tp + counts.fn, counts.tp + counts.fp
 
 
 def count_pixels(truth: Mask, prediction: Mask, valid: Mask | None = None) -> Counts:

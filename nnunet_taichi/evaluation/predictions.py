@@ -1,12 +1,11 @@
-"""A run: what one trainer predicted, fold by fold, beside the ground truth."""
+"""A run: what one trainer predicted, fold by fold, beside the ground truth, and what is known of its trainings."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from nnunet_taichi.nnunet.folds import Training
 
 
 class ComparisonError(ValueError):
@@ -42,91 +41,63 @@ class Prediction:
     image: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """All predictions of one trainer, with one configuration of one plans file.
 
     Attributes:
-        plans: "" for folders given by hand, as `configuration` is.
+        trainer: Name of the trainer, or of the folders given by hand.
+        plans: Name of the plans; "" for folders given by hand, as `configuration` is.
         folder: nnU-Net's model folder, or the (first) folder given by hand.
-        fold_folders: by fold; empty for folders given by hand.
+        dataset_json: Content of dataset.json.
+        predictions: Predicted cases, fold by fold.
+        trainings: What nnU-Net wrote of each fold, by fold; empty for folders given by hand.
+        plans_json: Content of plans.json, {} without one.
+        fingerprint: Content of dataset_fingerprint.json, None without one.
+        splits: Folds that nnU-Net would now train and validate on.
+        name: What messages call the run: as its model folder, or as it was called by hand.
+        labels: Pixel values of each foreground label or region, by name.
+        cases: Names of the cases by the folds that were asked for, or by the folders of one name in their order.
     """
 
     trainer: str
     plans: str
     configuration: str
     folder: Path
-    dataset_json: dict[str, Any]
-    predictions: tuple[Prediction, ...]
-    fold_folders: Mapping[str, Path] = field(default_factory=dict)
+    dataset_json: Mapping[str, Any]
+    predictions: Sequence[Prediction]
+    trainings: Mapping[str, Training] = field(default_factory=dict)
+    plans_json: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: Any = None
+    splits: Sequence[Mapping[str, Sequence[str]]] = ()
 
-    @property
-    def name(self) -> str:
-        """What messages call the run: as its model folder, or as it was called by hand."""
-        return self.folder.name if self.fold_folders else self.trainer
+    name: str = field(init=False)
+    labels: dict[str, tuple[int, ...]] = field(init=False)
+    cases: dict[str, set[str]] = field(init=False)
 
-    @property
-    def ending(self) -> str:
-        """File ending of masks and images."""
-        return self.dataset_json["file_ending"]
-
-    @property
-    def labels(self) -> dict[str, tuple[int, ...]]:
-        """Pixel values of each foreground label or region, by name."""
+    def __post_init__(self) -> None:
+        self.name = self.folder.name if self.trainings else self.trainer
         named = {name: value for name, value in self.dataset_json["labels"].items() if name != "ignore"}
         regions = {name: tuple(value) if isinstance(value, list) else (value,) for name, value in named.items()}
-        return {name: values for name, values in regions.items() if any(values)}  # nnU-Net, too, goes by 0, not by name
-
-    @property
-    def ignore_label(self) -> int | None:
-        """Pixel value of what counts neither as right nor as wrong."""
-        return self.dataset_json["labels"].get("ignore")
-
-    @property
-    def folds(self) -> list[str]:
-        """The folds that were asked for, or the folders of one name in their order."""
-        return list(self.fold_folders or dict.fromkeys(prediction.fold for prediction in self.predictions))
-
-    def cases(self, fold: str) -> set[str]:
-        """Name the cases predicted in a fold."""
-        return {prediction.case for prediction in self.predictions if prediction.fold == fold}
+        self.labels = {name: values for name, values in regions.items() if any(values)}  # nnU-Net, too, goes by 0
+        self.cases = {fold: set() for fold in self.trainings}
+        for each in self.predictions:
+            self.cases.setdefault(each.fold, set()).add(each.case)
 
     def place(self, fold: str) -> str:
-        """What messages call a fold."""
-        if self.fold_folders:
+        """Say what messages call a fold."""
+        if self.trainings:
             return f"{self.name}/fold_{fold}"
         return f"{self.name}, folder {int(fold) + 1}" if fold else self.name
 
     def command(self, fold: str, flag: str = "") -> str:
         """Write the command that trains a fold."""
-        words = (
-            "nnUNetv2_train",
-            self.folder.parent.name,
-            self.configuration,
-            fold,
-            "-tr",
-            self.trainer,
-            "-p",
-            self.plans,
-        )
-        return " ".join([*words, flag]).strip()
+        return train_command(self.folder.parent.name, self.trainer, self.plans, self.configuration, fold, flag)
 
 
-def collect(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Call a function for each item.
-
-    Raises:
-        ComparisonError: all problems that the calls met.
-    """
-    results, problems = [], []
-    for item in items:
-        try:
-            results.append(function(item))
-        except ComparisonError as error:
-            problems += error.problems
-    if problems:
-        raise ComparisonError(problems)
-    return results
+def train_command(dataset: str, trainer: str, plans: str, configuration: str, fold: str, flag: str = "") -> str:
+    """Write nnU-Net's command that trains a fold."""
+    return f"nnUNetv2_train {dataset} {configuration} {fold} -tr {trainer} -p {plans} {flag}".strip()
 
 
 def some(names: Iterable[str], shown: int = 3) -> str:

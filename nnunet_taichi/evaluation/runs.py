@@ -1,20 +1,19 @@
-"""Find what is to be compared, in nnU-Net's folders or in folders given by hand, and check that it may be."""
+"""Find what is to be compared, in nnU-Net's folders or in folders given by hand."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw, nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 
-from nnunet_taichi.evaluation.checks import find_missing, find_problems, find_warnings
-from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, collect, some
-from nnunet_taichi.nnunet.folds import list_cases
-from nnunet_taichi.nnunet.json_files import read_json
+from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, some, train_command
+from nnunet_taichi.nnunet.folds import list_cases, read_training
+from nnunet_taichi.nnunet.json_files import read_json, read_splits
 
-__all__ = ["ComparisonError", "Prediction", "Run", "check_runs", "find_runs", "folder_runs"]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class GroundTruth(NamedTuple):
@@ -28,6 +27,18 @@ class GroundTruth(NamedTuple):
     def of(cls, folder: Path, images: Path | None, ending: str) -> "GroundTruth":
         """List the files."""
         return cls(folder, list_cases(folder, ending), list_cases(images, f"_0000{ending}") if images else {})
+
+    def pair(self, fold: str, found: Mapping[str, Path]) -> list[Prediction]:
+        """Join the predictions of a fold with their ground truth.
+
+        Raises:
+            ComparisonError: Some have none.
+        """
+        if strange := sorted(found.keys() - self.masks.keys()):
+            folder = found[strange[0]].parent
+            what = f"{len(strange)} of {len(found)} predictions in {folder} have no ground truth ({some(strange)})"
+            raise ComparisonError([f"{what}; put masks of their names into {self.folder}, or take them away"])
+        return [Prediction(fold, case, found[case], self.masks[case], self.images.get(case)) for case in found]
 
 
 def find_runs(
@@ -48,13 +59,13 @@ def find_runs(
     results = _results_folder(dataset)
 
     def find(trainer: str) -> list[Run]:
-        named = [_name_run(results, trainer, name, configuration, folds) for name in dict.fromkeys(plans)]
-        if not (found := [run for run in named if run.folder.is_dir()]):
-            missing = " or ".join(run.folder.name for run in named)
+        models = {(trainer, name, configuration): results / f"{trainer}__{name}__{configuration}" for name in plans}
+        if not (found := [key for key, folder in models.items() if folder.is_dir()]):
+            missing = " or ".join(folder.name for folder in models.values())
             raise ComparisonError([f"{results} has no {missing}; {_there_are(results, '*__*__*')}"])
-        return collect(_read_model, found)
+        return _collect(lambda key: _read_model(models[key], key, list(dict.fromkeys(map(str, folds)))), found)
 
-    runs = list(chain(*collect(find, dict.fromkeys(trainers))))
+    runs = list(chain(*_collect(find, dict.fromkeys(trainers))))
     if unused := sorted(set(plans) - {run.plans for run in runs}):
         existing = _there_are(results, "*__*__*")
         raise ComparisonError([f"none of these trainers was trained with {some(unused)}; {existing}"])
@@ -77,34 +88,31 @@ def _there_are(folder: Path, pattern: str) -> str:
     return f"there are: {some(names, shown=40)}" if names else "there is none at all"
 
 
-def _name_run(results: Path, trainer: str, plans: str, configuration: str, folds: Sequence[str]) -> Run:
-    """Name what nnU-Net's folders of a run would be."""
-    folder = results / f"{trainer}__{plans}__{configuration}"
-    return Run(trainer, plans, configuration, folder, {}, (), {str(fold): folder / f"fold_{fold}" for fold in folds})
+def _read_model(model: Path, key: tuple[str, str, str], folds: Sequence[str]) -> Run:
+    """Read what nnU-Net's folder of a model says of its folds and of the cases that they validated."""
+    if absent := [fold for fold in folds if not (model / f"fold_{fold}").is_dir()]:
+        what = f"{model} has no {some(f'fold_{fold}' for fold in absent)}; {_there_are(model, 'fold_*')}"
+        cure = f"Choose folds by -f, or train: {train_command(model.parent.name, *key, absent[0])}"
+        raise ComparisonError([f"{what}. {cure}"])
+    preprocessed, raw = (Path(path.get() or "") / model.parent.name for path in (nnUNet_preprocessed, nnUNet_raw))
+    contents = {file: read_json(model / f"{file}.json") for file in ("dataset", "plans", "dataset_fingerprint")}
+    splits, dataset_json = read_splits(preprocessed), _check_dataset_json({model: contents["dataset"]})
+    beside, ending = preprocessed / "gt_segmentations", dataset_json["file_ending"]
+    masks = beside if beside.is_dir() else raw / "labelsTr"  # nnU-Net, too, compares with those beside its data
+    truth = GroundTruth.of(masks, raw / "imagesTr", ending)
+    trainings = {fold: read_training(model / f"fold_{fold}", ending) for fold in folds}
+    predictions = chain(*_collect(lambda fold: truth.pair(fold, trainings[fold].predictions), folds))
+    plans = _dict(contents["plans"])
+    return Run(*key, model, dataset_json, list(predictions), trainings, plans, contents["dataset_fingerprint"], splits)
 
 
-def _read_model(run: Run) -> Run:
-    """List the validated cases of a run's folds."""
-    if absent := [fold for fold, folder in run.fold_folders.items() if not folder.is_dir()]:
-        what = f"{run.folder} has no {some(f'fold_{fold}' for fold in absent)}; {_there_are(run.folder, 'fold_*')}"
-        raise ComparisonError([f"{what}. Choose folds by -f, or train: {run.command(absent[0])}"])
-    run = replace(run, dataset_json=_read_dataset_json([run.folder]))
-    truth = _ground_truth(run.folder.parent.name, run.ending)
-
-    def read(fold: str) -> list[Prediction]:
-        return _pair(fold, list_cases(run.fold_folders[fold] / "validation", run.ending), truth)
-
-    return replace(run, predictions=tuple(chain(*collect(read, run.fold_folders))))
-
-
-def _read_dataset_json(folders: Sequence[Path]) -> dict[str, Any]:
-    """Read the first dataset.json that there is."""
-    for folder in folders:
-        content = read_json(folder / "dataset.json")
+def _check_dataset_json(contents: Mapping[Path, Any]) -> dict[str, Any]:
+    """Give the first that is one of what the dataset.json of folders hold."""
+    for folder, content in contents.items():
         if isinstance(content, dict) and {"labels", "file_ending"} <= content.keys():
             _check_types(content, folder / "dataset.json")
             return content
-    places = " or ".join(map(str, folders))
+    places = " or ".join(map(str, contents))
     expected = f'expected a dataset.json with "labels" and "file_ending" in {places}, found none'
     raise ComparisonError([f"{expected}; nnUNetv2_predict leaves one beside its predictions: copy it there"])
 
@@ -126,22 +134,6 @@ def _is_value(value: Any, may_be_region: bool) -> bool:
     return isinstance(value, int)
 
 
-def _ground_truth(dataset: str, ending: str) -> GroundTruth:
-    """Take the masks that nnU-Net compares with: those beside the preprocessed data, or else the raw ones."""
-    preprocessed, raw = (Path(path.get() or "") / dataset for path in (nnUNet_preprocessed, nnUNet_raw))
-    beside = preprocessed / "gt_segmentations"
-    return GroundTruth.of(beside if beside.is_dir() else raw / "labelsTr", raw / "imagesTr", ending)
-
-
-def _pair(fold: str, found: Mapping[str, Path], truth: GroundTruth) -> list[Prediction]:
-    """Join predictions with their ground truth."""
-    if strange := sorted(found.keys() - truth.masks.keys()):
-        folder = found[strange[0]].parent
-        what = f"{len(strange)} of {len(found)} predictions in {folder} have no ground truth ({some(strange)})"
-        raise ComparisonError([f"{what}; put masks of their names into {truth.folder}, or take them away"])
-    return [Prediction(fold, case, found[case], truth.masks[case], truth.images.get(case)) for case in found]
-
-
 def folder_runs(folders: Sequence[tuple[str, Path]], labels: Path, images: Path | None = None) -> list[Run]:
     """Take folders of predictions, as nnUNetv2_predict wrote them.
 
@@ -156,22 +148,20 @@ def folder_runs(folders: Sequence[tuple[str, Path]], labels: Path, images: Path 
     by_name: dict[str, list[Path]] = {}
     for name, folder in folders:
         by_name.setdefault(name, []).append(folder)
-    collect(_require_folder, dict.fromkeys([*(folder for _, folder in folders), labels, *([images] if images else [])]))
-    return collect(lambda name: _read_folders(name, by_name[name], labels, images), by_name)
-
-
-def _require_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise ComparisonError([f"{folder} is no folder; check its path"])
+    given = dict.fromkeys([*(folder for _, folder in folders), labels, *([images] if images else [])])
+    if absent := [f"{folder} is no folder; check its path" for folder in given if not folder.is_dir()]:
+        raise ComparisonError(absent)
+    return _collect(lambda name: _read_folders(name, by_name[name], labels, images), by_name)
 
 
 def _read_folders(name: str, folders: Sequence[Path], labels: Path, images: Path | None) -> Run:
     """List the predictions in the folders of one name."""
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise ComparisonError([f"{name}: a folder was given twice; give the predictions of each fold once"])
-    dataset_json = _read_dataset_json([folders[0], labels, labels.parent])
-    dataset_json = dataset_json | {"name": _dataset_name(labels)}  # not the name of what was trained on
-    ending = dataset_json["file_ending"]
+    contents = {folder: read_json(folder / "dataset.json") for folder in (folders[0], labels, labels.parent)}
+    given = _dict(contents[labels] or contents[labels.parent]).get("name")  # not the name of what was trained on
+    dataset_json = _check_dataset_json(contents) | {"name": given if isinstance(given, str) else ""}
+    ending, plans = dataset_json["file_ending"], _dict(read_json(folders[0] / "plans.json"))
     truth = GroundTruth.of(labels, images, ending)
     if images and not truth.images:
         raise ComparisonError([f"{images} holds no image; expected names as nnU-Net's, CASE_0000{ending}"])
@@ -179,31 +169,28 @@ def _read_folders(name: str, folders: Sequence[Path], labels: Path, images: Path
     def read(fold: int) -> list[Prediction]:
         if not (found := list_cases(folders[fold], ending)):
             raise ComparisonError([f"{folders[fold]} holds no predictions (*{ending}); check its path"])
-        return _pair(str(fold) if len(folders) > 1 else "", found, truth)
+        return truth.pair(str(fold) if len(folders) > 1 else "", found)
 
-    predictions = chain(*collect(read, range(len(folders))))
-    return Run(name, "", "", folders[0], dataset_json, tuple(predictions))
-
-
-def _dataset_name(labels: Path) -> str:
-    """Read the name of the data set that ground truth is of, or give ""."""
-    content = read_json(labels / "dataset.json") or read_json(labels.parent / "dataset.json")
-    name = content.get("name") if isinstance(content, dict) else None
-    return name if isinstance(name, str) else ""
+    predictions = list(chain(*_collect(read, range(len(folders)))))
+    return Run(name, "", "", folders[0], dataset_json, predictions, plans_json=plans)
 
 
-def check_runs(runs: Sequence[Run], allow_missing: bool = False) -> list[str]:
-    """Check that runs may be compared, and return what is worth knowing about them.
+def _dict(content: Any) -> dict[str, Any]:
+    return content if isinstance(content, dict) else {}
 
-    Args:
-        runs: as found.
-        allow_missing: let a run lack cases that others have.
+
+def _collect(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Call a function for each item.
 
     Raises:
-        ComparisonError: some may not, for any number of reasons.
+        ComparisonError: all problems that the calls met.
     """
-    problems, missing = find_problems(runs), find_missing(runs)
-    if problems or (missing and not allow_missing):
-        cure = "predict them, or compare the cases that all have by --allow-missing"
-        raise ComparisonError(problems + [f"{what}; {cure}" for what in missing])
-    return missing + find_warnings(runs)
+    results, problems = [], []
+    for item in items:
+        try:
+            results.append(function(item))
+        except ComparisonError as error:
+            problems += error.problems
+    if problems:
+        raise ComparisonError(problems)
+    return results

@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from nnunet_taichi.evaluation.checks import fold_folders
 from nnunet_taichi.evaluation.mask_files import MaskReader, read_masks, units
-from nnunet_taichi.evaluation.metrics import Counts, Mask, Overlap, count_pixels, overlap, surface_distances
+from nnunet_taichi.evaluation.metrics import Counts, Overlap, score_mask
 from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, some
-from nnunet_taichi.nnunet.folds import read_summary
 from nnunet_taichi.runtime.parallel import WorkerDiedError, map_in_processes
 
 __all__ = ["COLUMNS", "read_masks", "score", "units"]
@@ -94,16 +92,9 @@ def _score_case(task: Task) -> list[Row] | str:
     valid = None if reader.ignore_label is None else truth.values != reader.ignore_label
     masks = zip(reader.masks(truth.values).items(), reader.masks(predicted.values).values(), strict=True)
     return [
-        (*task.run, prediction.fold, prediction.case, label, *_score_mask(mask, other, valid, truth.spacing))
+        (*task.run, prediction.fold, prediction.case, label, *score_mask(mask, other, valid, truth.spacing))
         for (label, mask), other in masks
     ]
-
-
-def _score_mask(truth: Mask, prediction: Mask, valid: Mask | None, spacing: Sequence[float]) -> Row:
-    """Compute the numbers of a row."""
-    counts = count_pixels(truth, prediction, valid)
-    distances = surface_distances(truth, prediction if valid is None else prediction & valid, spacing)
-    return *counts, *overlap(counts), *distances, counts.tp + counts.fn, counts.tp + counts.fp
 
 
 def _stale_summaries(runs: Sequence[Run], per_case: pd.DataFrame) -> list[str]:
@@ -112,18 +103,16 @@ def _stale_summaries(runs: Sequence[Run], per_case: pd.DataFrame) -> list[str]:
         row[: len(KEY)]: Counts(*row[len(KEY) :]) for row in per_case[[*KEY, *Counts._fields]].itertuples(False, None)
     }
     stale = []
-    for run, fold, folder in fold_folders(runs):
-        summary = read_summary(folder, run.ending) or {}
+    for run, (fold, training) in ((each, fold) for each in runs for fold in each.trainings.items()):
         wrong = [
             case
-            for case, counts in summary.items()
+            for case, counts in training.summary.items()
             for label, values in run.labels.items()
             if counts.get(values) != scored.get((run.trainer, run.plans, run.configuration, fold, case, label))
         ]
         if wrong := list(dict.fromkeys(wrong)):
-            what = (
-                f"validation/summary.json counted other pixels in {len(wrong)} of {len(summary)} cases ({some(wrong)})"
-            )
+            total = len(training.summary)
+            what = f"validation/summary.json counted other pixels in {len(wrong)} of {total} cases ({some(wrong)})"
             cure = f"predictions or ground truth changed since; renew it: {run.command(fold, '--val')}"
             stale.append(f"{run.place(fold)}: {what}; {cure}")
     return stale

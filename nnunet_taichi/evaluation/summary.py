@@ -1,6 +1,6 @@
 """What the runs scored: means and standard deviations over folds and over cases, from the table of single cases."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
 
 import pandas as pd
@@ -8,6 +8,11 @@ import pandas as pd
 from nnunet_taichi.evaluation.scoring import RUN
 
 Policy = Literal["one", "zero", "nan"]
+COUNTED: Mapping[Policy, str] = {"one": "count 1", "zero": "count 0", "nan": "are left out"}
+EMPTY_MASKS = {  # what scores of empty masks count, by policy
+    policy: f"scores of 0/0 {counted} where truth and prediction are both empty, and count 0 where only one is"
+    for policy, counted in COUNTED.items()
+}
 
 SCORES = ["dice", "jaccard", "accuracy", "precision", "sensitivity", "specificity"]
 DISTANCES = ["hd95", "assd"]
@@ -20,6 +25,18 @@ NORMAL_COLUMNS = [
     "run", "label", "n_images", "without_false_positives", "image_level_specificity",
     "fp_pixels_mean", "fp_pixels_median", "fp_pixels_max",
 ]  # fmt: skip
+
+
+def common_cases(per_case: pd.DataFrame) -> pd.DataFrame:
+    """Keep the cases that all runs have: means over different cases tell nothing about the runs.
+
+    Raises:
+        ValueError: there are none.
+    """
+    common = per_case[per_case.groupby("case")["run"].transform("nunique") == per_case["run"].nunique()]
+    if common.empty:
+        raise ValueError("no case was predicted by all: expected trainings of the same folds of the same data")
+    return common
 
 
 def summarise(per_case: pd.DataFrame, policy: Policy = "one") -> pd.DataFrame:

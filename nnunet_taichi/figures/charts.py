@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from nnunet_taichi.figures.embedding import data_uri
+from nnunet_taichi.figures.drawing import data_uri
 
 P = ParamSpec("P")
 R = TypeVar("R")

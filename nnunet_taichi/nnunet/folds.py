@@ -1,12 +1,17 @@
 """What nnU-Net wrote about a fold, read without torch. Files that are missing or torn give None."""
 
+import ast
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path, PureWindowsPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nnunet_taichi.nnunet.json_files import read_json
 
+SUMMARY = Path("validation", "summary.json")  # in a fold's folder
+LENGTHS = ("num_epochs", "num_iterations_per_epoch")  # as debug.json calls them
 Values = tuple[int, ...]  # of a label or region
 
 
@@ -65,18 +70,52 @@ def read_state(fold_folder: str | Path) -> FoldState:
     A validated fold may lack the final checkpoint, or all: users delete them to save space. The latest checkpoint is
     deleted by nnU-Net as a training ends, so there it means that a training has not ended.
     """
-    fold_folder = Path(fold_folder)
+    return _judge(Path(fold_folder), bool(read_summary(Path(fold_folder))))
+
+
+def _judge(fold_folder: Path, validated: bool) -> FoldState:
+    """Tell what became of a fold whose summary has scores, or has not."""
     final, latest, best = (checkpoint(fold_folder, name) for name in ("final", "latest", "best"))
-    summary = fold_folder / "validation" / "summary.json"
     if latest.is_file():
         return FoldState.BEGUN_ANEW if final.is_file() else FoldState.BEGUN
-    validated = bool(read_summary(fold_folder))
     if final.is_file():
-        is_current = validated and summary.stat().st_mtime >= final.stat().st_mtime
+        is_current = validated and (fold_folder / SUMMARY).stat().st_mtime >= final.stat().st_mtime
         return FoldState.FINISHED if is_current else FoldState.TRAINED
     if validated:
         return FoldState.FINISHED
     return FoldState.BEGUN if best.is_file() else FoldState.NEW
+
+
+class Training(NamedTuple):
+    """What a fold's folder says.
+
+    Attributes:
+        folder: Folder of the fold.
+        state: What became of the training.
+        summary: Pixels that nnU-Net counted in the validation, as `read_summary` gives them.
+        configuration: The configuration that it was trained with, and the length of the training; {} if not recorded.
+        best: nnU-Net's best checkpoint, which may be deleted.
+        predictions: Files of the validated cases, by case.
+    """
+
+    folder: Path
+    state: FoldState
+    summary: Mapping[str, Mapping[Values, Counts]]
+    configuration: Mapping[str, Any]
+    best: Path
+    predictions: Mapping[str, Path]
+
+
+def read_training(fold_folder: Path, ending: str) -> Training:
+    """Read all that is known of a fold; `ending` is that of the predictions' files."""
+    record, written = (read_json(fold_folder / file) for file in ("debug.json", SUMMARY))
+    configuration: dict[str, Any] = {}
+    with suppress(KeyError, SyntaxError, TypeError, ValueError):  # the model's plans are those of the last fold
+        configuration = dict(ast.literal_eval(record["configuration_manager"]))  # nnU-Net keeps it as text
+        configuration |= {key: record[key] for key in LENGTHS if key in record}
+    summary = _read_counts(written, ending) or {}
+    state, best = _judge(fold_folder, bool(summary)), checkpoint(fold_folder, "best")
+    return Training(fold_folder, state, summary, configuration, best, list_cases(fold_folder / "validation", ending))
 
 
 def checkpoint(fold_folder: str | Path, name: str) -> Path:
@@ -91,8 +130,12 @@ def has_checkpoint(fold_folder: str | Path) -> bool:
 
 def read_summary(fold_folder: Path, ending: str = "") -> dict[str, dict[Values, Counts]] | None:
     """Read the pixels that nnU-Net counted, by case (less the file ending) and label (or region)."""
+    return _read_counts(read_json(fold_folder / SUMMARY), ending)
+
+
+def _read_counts(summary: Any, ending: str) -> dict[str, dict[Values, Counts]] | None:
     try:
-        entries = read_json(fold_folder / "validation" / "summary.json")["metric_per_case"]
+        entries = summary["metric_per_case"]
         return {_case(entry["prediction_file"], ending): _counts(entry["metrics"]) for entry in entries}
     except (AttributeError, KeyError, TypeError):
         return None

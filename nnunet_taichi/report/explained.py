@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from nnunet_taichi.figures.charts import Chart
-from nnunet_taichi.figures.embedding import embed_pixels
+from nnunet_taichi.figures.drawing import embed_pixels
 from nnunet_taichi.report.page_tables import PageTable, to_page
 from nnunet_taichi.report.summary_tables import Cell, Column, Table
 

@@ -11,7 +11,6 @@ from nnunet_taichi.evaluation.mask_files import MaskReader
 from nnunet_taichi.evaluation.predictions import Run
 from nnunet_taichi.evaluation.summary import apply_policy
 from nnunet_taichi.report.overlay import Overlay, read_overlay
-from nnunet_taichi.runtime.files import without_nan
 
 LIMIT = 48
 LONGEST_EDGE = 320
@@ -24,14 +23,14 @@ class Score:
 
     Attributes:
         text: the caption.
-        dice: NaN where truth and prediction are both empty.
+        dice: None where truth and prediction are both empty.
         gain: Dice less that of the first run, an empty prediction for an empty truth counting 1.
         missed: a lesion is there, and not one pixel of it was found.
         alarm: none is there, and one was found.
     """
 
     text: str
-    dice: float
+    dice: float | None
     gain: float
     missed: bool
     alarm: bool
@@ -109,17 +108,16 @@ def build_gallery(
         cases: names.
         longest_edge: of the embedded pictures, in pixels.
     """
+    pictured, groups = _pictured(per_case), group_of(sorted(set(per_case["case"])))
+    gains = _gains(pictured)
+    scores = {case: _scores(pictured[pictured["case"] == case], gains.loc[case]) for case in cases}
     files = {name: {each.case: each for each in reversed(run.predictions)} for name, run in runs.items()}
     readers = {name: MaskReader.of(run) for name, run in runs.items()}
-    pictured = _pictured(per_case)
-    gains, groups = _gains(pictured), group_of(sorted(set(per_case["case"])))
     gallery = []
     for case in cases:
         predictions = {name: by_case[case] for name, by_case in files.items() if case in by_case}
-        overlay = read_overlay(readers, predictions, longest_edge)
-        scores = _scores(pictured[pictured["case"] == case], gains.loc[case])
-        fold = next(iter(predictions.values())).fold
-        gallery.append(GalleryCase(case, groups[case], fold, overlay, scores))
+        overlay, fold = read_overlay(readers, predictions, longest_edge), next(iter(predictions.values())).fold
+        gallery.append(GalleryCase(case, groups[case], fold, overlay, scores[case]))
     return gallery
 
 
@@ -130,7 +128,7 @@ def _scores(rows: pd.DataFrame, gains: pd.Series) -> dict[str, dict[str, Score]]
         gain = float(gains.get((row.run, row.label), 0.0))
         score = Score(
             text=_verdict(row.n_ref, row.n_pred, row.tp, row.dice),
-            dice=row.dice,
+            dice=None if pd.isna(row.dice) else row.dice,
             gain=gain,
             missed=row.n_ref > 0 and row.tp == 0,
             alarm=row.n_ref == 0 and row.n_pred > 0,
@@ -152,6 +150,17 @@ def _verdict(truth: int, predicted: int, hit: int, dice: float) -> str:
     return f"Dice {dice:.2f}" if hit else "missed: found elsewhere"
 
 
+def explain_choice(cases: Sequence[GalleryCase], per_case: pd.DataFrame) -> str:
+    """Say which cases are in the gallery."""
+    total = per_case["case"].nunique()
+    if len(cases) == total:
+        return f"All {total} cases."
+    first, *others = per_case["run"].unique()
+    kinds = f"wins over {first} and the largest losses against it, of any other run" if others else "and lowest Dice"
+    chosen = f"{len(cases)} of {total} cases: in equal parts those with the largest {kinds}."
+    return chosen + " They are the extremes, and no sample of all."
+
+
 def to_json(cases: Sequence[GalleryCase], runs: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
     """Give what the page's script needs; runs and labels are their places in the lists, as in the pictures' ids."""
     return {
@@ -162,13 +171,12 @@ def to_json(cases: Sequence[GalleryCase], runs: Sequence[str], labels: Sequence[
                 "group": case.group,
                 "facts": [*filter(None, [case.group, f"fold {case.fold}" if case.fold else "", case.overlay.place])],
                 "pixels": [case.overlay.pixels[label] for label in labels],
-                "scores": [[_plain(case.scores.get(run, {}).get(label)) for label in labels] for run in runs],
+                "scores": [[_plain(case.scores.get(run, {}), label) for label in labels] for run in runs],
             }
             for case in cases
         ],
     }
 
 
-def _plain(score: Score | None) -> dict[str, Any] | None:
-    """Turn a score into what JSON has."""
-    return None if score is None else without_nan(asdict(score))
+def _plain(scores: Mapping[str, Score], label: str) -> dict[str, Any] | None:
+    return asdict(scores[label]) if label in scores else None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,7 @@ from skimage.measure import approximate_polygon, find_contours
 
 from nnunet_taichi.evaluation.mask_files import MaskReader
 from nnunet_taichi.evaluation.predictions import Prediction
-from nnunet_taichi.figures.drawing import fullest_slice
-from nnunet_taichi.figures.embedding import embed_pixels, grey_levels, scale_to
+from nnunet_taichi.figures.drawing import embed_pixels, fullest_slice, grey_levels, scale_to
 
 STRAY_PIXELS = 0.4  # of the picture; a contour may leave the mask by so much: stairs become slopes, shapes are kept
 FEW_POINTS = 9  # of the contour of two pixels and less, which stays as it is
@@ -54,12 +54,14 @@ def read_overlay(
         longest_edge: of the picture, in pixels.
     """
     first = next(iter(predictions))
+    file = next((each.image for each in predictions.values() if each.image), None)
+    image = _read_image(file, readers[first])
     truth = _read_volumes(predictions[first].reference, readers[first])
     found = {run: _read_volumes(each.prediction, readers[run]) for run, each in predictions.items()}
     shown = fullest_slice([*truth.values()], [volume for volumes in found.values() for volume in volumes.values()])
     depth, height, width = next(iter(truth.values())).shape
     scale = scale_to((height, width), longest_edge)
-    image = next((each.image for each in predictions.values() if each.image), None)
+    picture = embed_pixels(grey_levels(image[shown]), longest_edge) if shown < len(image) else ""
 
     def draw(volumes: Mapping[str, Volume]) -> dict[str, str]:
         return {label: outline(volume[shown], scale) for label, volume in volumes.items()}
@@ -68,7 +70,7 @@ def read_overlay(
         place=f"slice {shown + 1} of {depth}" if depth > 1 else "",
         width=width * scale,
         height=height * scale,
-        picture=_picture(image, readers[first], shown, longest_edge) if image else "",
+        picture=picture,
         pixels={label: int(volume.sum()) for label, volume in truth.items()},
         truth=draw(truth),
         predictions={run: draw(volumes) for run, volumes in found.items()},
@@ -81,17 +83,16 @@ def _read_volumes(path: Path, reader: MaskReader) -> dict[str, Volume]:
     return {label: mask.reshape(-1, *mask.shape[-2:]) for label, mask in masks.items()}
 
 
-def _picture(path: Path, reader: MaskReader, shown: int, longest_edge: int) -> str:
-    """Embed a slice of an image, in colour if the host finds three channels in the file, else the first channel.
+def _read_image(path: Path | None, reader: MaskReader) -> NDArray[Any]:
+    """Read an image (Z, Y, X, 3), or (Z, Y, X) of the first channel if nnU-Net does not find three in the file.
 
-    "" if the file cannot be read or has no such slice: scores and contours are right without it.
+    It has no slice where there is no file, or one that cannot be read: scores and contours are right without it.
     """
     try:
-        channels = reader.host.read_images([str(path)])[0][:, shown]
-        pixels = grey_levels(np.moveaxis(channels, 0, -1) if len(channels) == 3 else channels[0])
-        return embed_pixels(pixels, longest_edge)
+        channels = reader.host.read_images([str(path)])[0]
+        return np.moveaxis(channels, 0, -1) if len(channels) == 3 else channels[0]
     except Exception:  # whatever the readers' libraries raise
-        return ""
+        return np.empty(0)
 
 
 def outline(mask: NDArray[np.bool_], scale: float = 1.0) -> str:

@@ -56,7 +56,8 @@ def page_tables(tables: Sequence[Table], names: Mapping[str, str]) -> Iterator[P
 
 def _quoted_alone(table: Table) -> Table:
     """Make a table of what another one quotes, without the columns that would be blank."""
-    used = [index for index, cells in enumerate(zip(*table.quoted, strict=True)) if {*map(str, cells)} != {MISSING}]
+    by_column = enumerate(zip(*table.quoted, strict=True))
+    used = [index for index, cells in by_column if any(cell.text != MISSING for cell in cells)]
     columns = [Column("method"), *(table.columns[index] for index in used[1:])]
     return Table(f"Quoted from the paper. {table.title}", columns, [[row[i] for i in used] for row in table.quoted])
 

@@ -44,7 +44,7 @@ def box_plots(dice: pd.DataFrame, title: str) -> Chart:
     for place, name, scores in zip(places, names, values, strict=True):
         colour = FIRST if name == names[0] else OTHER
         heights = place + rng.uniform(-0.16, 0.16, len(scores))
-        ax.scatter(scores, heights, s=8, color=colour, alpha=0.3, lw=0, rasterized=_is_large(dice))
+        ax.scatter(scores, heights, **_dots(dice, s=8, color=colour, alpha=0.3))
     lines: dict[str, Any] = {f"{part}props": {"color": MUTED} for part in ("box", "whisker", "cap")}
     ax.boxplot(
         values,
@@ -72,14 +72,14 @@ def box_plots(dice: pd.DataFrame, title: str) -> Chart:
 def difference_plots(dice: pd.DataFrame, title: str) -> Chart:
     """Draw, for each run but the first, its difference from the first against the mean of both (Bland and Altman)."""
     first, *others = dice.columns
+    said, dots = [], _dots(dice, alpha=0.45)
     figure, panels = panel_grid(len(others), height=2.4, sharex=True, sharey=True)
-    said = []
     for ax, name in zip(panels, others, strict=True):
         both = dice[[first, name]].dropna()
         difference = both[name] - both[first]
         mean, reach = difference.mean(), 1.96 * difference.std()
         ax.axhline(0, color=MUTED, lw=0.8)
-        ax.scatter(both.mean(axis=1), difference, s=10, color=OTHER, alpha=0.45, lw=0, rasterized=_is_large(dice))
+        ax.scatter(both.mean(axis=1), difference, **dots)
         ax.axhline(mean, color=ACCENT, lw=1.8)
         for limit in (mean - reach, mean + reach):
             ax.axhline(limit, color=ACCENT, lw=1, ls=DASHED)
@@ -102,13 +102,14 @@ def difference_plots(dice: pd.DataFrame, title: str) -> Chart:
 def size_plots(dice: pd.DataFrame, sizes: pd.Series, title: str) -> Chart:
     """Draw Dice against the size of the lesion in pixels, with a running median."""
     first, sizes = dice.columns[0], sizes.reindex(dice.index)
+    medians, dots, limits = {name: _running_median(sizes, dice[name]) for name in dice}, _dots(dice), _limits(dice)
     figure, panels = panel_grid(len(dice.columns), height=2.3, sharex=True, sharey=True)
     for ax, name in zip(panels, dice.columns, strict=True):
-        ax.scatter(sizes, dice[name], s=10, color=OTHER, alpha=0.4, lw=0, rasterized=_is_large(dice))
+        ax.scatter(sizes, dice[name], **dots)
         if name != first:
-            ax.plot(*_running_median(sizes, dice[first]), color=FIRST, ls=DASHED)
-        ax.plot(*_running_median(sizes, dice[name]), color=ACCENT, lw=2)
-        ax.set(xscale="log", ylim=_limits(dice))
+            ax.plot(*medians[first], color=FIRST, ls=DASHED)
+        ax.plot(*medians[name], color=ACCENT, lw=2)
+        ax.set(xscale="log", ylim=limits)
         if sizes.max() < ONE_MAGNITUDE * sizes.min():  # there may be no power of ten
             ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -138,5 +139,6 @@ def _limits(dice: pd.DataFrame) -> tuple[float, float]:
     return low - room, 1 + room
 
 
-def _is_large(dice: pd.DataFrame) -> bool:
-    return dice.size > MOST_POINTS
+def _dots(dice: pd.DataFrame, **style: Any) -> dict[str, Any]:
+    """Choose how dots are drawn, one a case."""
+    return {"s": 10, "color": OTHER, "alpha": 0.4, "lw": 0, "rasterized": dice.size > MOST_POINTS} | style

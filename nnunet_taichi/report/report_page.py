@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,15 @@ from markupsafe import Markup, escape
 
 from nnunet_taichi import __version__
 from nnunet_taichi.evaluation.predictions import Run
-from nnunet_taichi.evaluation.scoring import RUN, name_runs
 from nnunet_taichi.figures.charts import Chart
 from nnunet_taichi.nnunet.curve_files import read_curves
 from nnunet_taichi.report.curve_figures import curve_charts
 from nnunet_taichi.report.explained import Explanation
-from nnunet_taichi.report.gallery import LIMIT, GalleryCase, build_gallery, gallery_cases, to_json
+from nnunet_taichi.report.gallery import LIMIT, build_gallery, explain_choice, gallery_cases, to_json
 from nnunet_taichi.report.page_tables import page_tables
 from nnunet_taichi.report.plots import box_plots, difference_plots, size_plots
-from nnunet_taichi.report.sentences import explain_tables, find_best, list_facts, shorten
-from nnunet_taichi.report.summary_tables import Comparison, build_tables
+from nnunet_taichi.report.sentences import explain_tables, find_best, list_facts
+from nnunet_taichi.report.summary_tables import Comparison
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -30,7 +30,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 def make_page(
     comparison: Comparison,
     runs: Sequence[Run],
-    per_case: pd.DataFrame,
     gallery: int = LIMIT,
     explanations: Sequence[Explanation] = (),
 ) -> str:
@@ -39,11 +38,10 @@ def make_page(
     Args:
         comparison: Tables, policy and warnings.
         runs: Runs, the first being what the others are compared with.
-        per_case: One row a run, case and label.
         gallery: Largest number of cases to show.
         explanations: Sections of what `nnunet_taichi explain` wrote.
     """
-    return render(_page(comparison, runs, per_case, gallery, explanations))
+    return render(_page(comparison, runs, gallery, explanations))
 
 
 def render(page: Mapping[str, Any]) -> str:
@@ -68,19 +66,34 @@ def breakable(text: str) -> Markup:
     return Markup(re.sub(r"(?<=_)|(?<=[a-z])(?=[A-Z])", "<wbr>", str(escape(text))))
 
 
+def shorten(trainers: Sequence[str]) -> tuple[dict[str, str], str]:
+    """Leave out how all trainers' names end, if that is the same: their first word stays.
+
+    Returns:
+        Short names by full ones, and the ending.
+
+    >>> shorten(["nnUNetTrainer_Paper_seed1", "nnUNetTrainerTaichi_Paper_seed1"])[1]
+    '_Paper_seed1'
+    """
+    endings = [list(reversed(trainer.split("_")[1:])) for trainer in trainers]
+    shared = [words[0] for words in takewhile(lambda words: len(set(words)) == 1, zip(*endings, strict=False))]
+    ending = "".join(f"_{word}" for word in reversed(shared)) if len(set(trainers)) > 1 else ""
+    return {trainer: trainer.removesuffix(ending) for trainer in trainers}, ending
+
+
 def _page(
-    comparison: Comparison, runs: Sequence[Run], per_case: pd.DataFrame, limit: int, explanations: Sequence[Explanation]
+    comparison: Comparison, runs: Sequence[Run], limit: int, explanations: Sequence[Explanation]
 ) -> dict[str, Any]:
     """Gather all that the template shows."""
-    short_trainers, ending = shorten(list(per_case.drop_duplicates("run")["trainer"]))
-    full_names = per_case["run"]
-    per_case = name_runs(per_case.assign(trainer=per_case["trainer"].map(short_trainers)))
-    names = dict(zip(full_names, per_case["run"], strict=True))
-    name_of = per_case.drop_duplicates("run").set_index(list(RUN))["run"]
-    by_name = {name_of[short_trainers[run.trainer], run.plans, run.configuration]: run for run in runs}
+    known = comparison.per_case.drop_duplicates("run").set_index("run")["trainer"]
+    short, ending = shorten([*known])
+    names = {run: short[trainer] + run.removeprefix(trainer) for run, trainer in known.items()}
+    per_case = comparison.per_case.assign(run=comparison.per_case["run"].map(names))
+    by_name = dict(zip(names.values(), runs, strict=True))
     labels = list(per_case["label"].unique())
     cases = build_gallery(by_name, per_case, gallery_cases(per_case, limit))
-    tables = {label: list(page_tables(each, names)) for label, each in build_tables(comparison).items()}
+    gallery, choice = to_json(cases, list(by_name), labels), explain_choice(cases, per_case)
+    tables = {label: list(page_tables(each, names)) for label, each in comparison.tables.items()}
     return {
         "title": f"Comparison on {comparison.dataset}" if comparison.dataset else "Comparison",
         "findings": [sentence for label in labels for sentence in find_best(comparison, label, names)],
@@ -92,9 +105,9 @@ def _page(
         "runs": list(by_name),
         "labels": labels,
         "cases": cases,
-        "choice": _choice(cases, per_case, by_name),
+        "choice": choice,
         "groups": list(dict.fromkeys(case.group for case in cases)),
-        "gallery": to_json(cases, list(by_name), labels),
+        "gallery": gallery,
         "explanations": explanations,
     }
 
@@ -113,21 +126,9 @@ def _figures(per_case: pd.DataFrame, runs: Mapping[str, Run]) -> dict[str, list[
             size_plots(dice, rows.groupby("case")["n_ref"].first(), "Dice and lesion size"),
         ]
     curves = {
-        name: {fold: read_curves(folder) for fold, folder in run.fold_folders.items()} for name, run in runs.items()
+        name: {fold: read_curves(training.folder) for fold, training in run.trainings.items()}
+        for name, run in runs.items()
     }
     if training := list(curve_charts(curves)):
         figures["Training"] = training
     return figures
-
-
-def _choice(cases: Sequence[GalleryCase], per_case: pd.DataFrame, runs: Mapping[str, Run]) -> str:
-    """Say which cases are in the gallery."""
-    total = per_case["case"].nunique()
-    if len(cases) == total:
-        return f"All {total} cases."
-    first = next(iter(runs))
-    kinds = (
-        f"wins over {first} and the largest losses against it, of any other run" if len(runs) > 1 else "and lowest Dice"
-    )
-    chosen = f"{len(cases)} of {total} cases: in equal parts those with the largest {kinds}."
-    return chosen + " They are the extremes, and no sample of all."

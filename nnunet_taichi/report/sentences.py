@@ -1,32 +1,18 @@
-"""What the report says in sentences: the finding, what was compared, and how to read the tables."""
+"""What a comparison says in sentences: the finding, what was compared, and how to read the tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
 
 import pandas as pd
 
+from nnunet_taichi.evaluation import quoted, statistics
+from nnunet_taichi.evaluation.metrics import SURFACE_DISTANCES
 from nnunet_taichi.evaluation.statistics import PairResult
+from nnunet_taichi.evaluation.summary import EMPTY_MASKS
 from nnunet_taichi.report.page_tables import MINUS
-from nnunet_taichi.report.summary_files import DISTANCES, empty_masks, explain_pairs_and_quotes
 from nnunet_taichi.report.summary_tables import Comparison
 
 SIGNIFICANT = 0.05
 UNBROKEN = "\N{NO-BREAK SPACE}"
-
-
-def shorten(trainers: Sequence[str]) -> tuple[dict[str, str], str]:
-    """Leave out how all trainers' names end, if that is the same: their first word stays.
-
-    Returns:
-        Short names by full ones, and the ending.
-
-    >>> shorten(["nnUNetTrainer_Paper_seed1", "nnUNetTrainerTaichi_Paper_seed1"])[1]
-    '_Paper_seed1'
-    """
-    endings = [list(reversed(trainer.split("_")[1:])) for trainer in trainers]
-    shared = [words[0] for words in takewhile(lambda words: len(set(words)) == 1, zip(*endings, strict=False))]
-    ending = "".join(f"_{word}" for word in reversed(shared)) if len(set(trainers)) > 1 else ""
-    return {trainer: trainer.removesuffix(ending) for trainer in trainers}, ending
 
 
 def find_best(comparison: Comparison, label: str, names: Mapping[str, str]) -> Iterator[str]:
@@ -82,9 +68,9 @@ def list_facts(
     facts.append(("Folds", ", ".join(sorted(folds))))
     counts = [_count(rows, str(label)) for label, rows in per_case.groupby("label", sort=False)]
     facts.append(("Cases", "; ".join(counts)))
-    empty = empty_masks(comparison)
+    empty = EMPTY_MASKS[comparison.policy]
     facts.append(("Empty masks", f"{empty[0].upper()}{empty[1:]}"))
-    facts.append(("Distances", f"In {comparison.unit}. {DISTANCES}."))
+    facts.append(("Distances", f"In {comparison.unit}. {SURFACE_DISTANCES}."))
     return [(term, description) for term, description in facts if description]
 
 
@@ -97,4 +83,27 @@ def _count(rows: pd.DataFrame, label: str) -> str:
 def explain_tables(comparison: Comparison) -> list[str]:
     """Say how to read the tables."""
     first = "±: one standard deviation (of a sample, n - 1) of the folds' means, or of the cases. Bold: the best"
-    return [f"{note}." for note in (first, *explain_pairs_and_quotes(comparison))]
+    return [f"{note}." for note in (first, *_explain_pairs_and_quotes(comparison))]
+
+
+def explain_numbers(comparison: Comparison) -> list[str]:
+    """Say what the numbers of the tables are."""
+    return [
+        "DI Dice, JA Jaccard, ACC accuracy, PR precision, SE sensitivity, SP specificity; ± one standard deviation (of "
+        "a sample, n - 1) of the folds' means, or of the cases",
+        f"Empty masks: {EMPTY_MASKS[comparison.policy]}",
+        f"Distances in {comparison.unit}: {SURFACE_DISTANCES}",
+        *_explain_pairs_and_quotes(comparison),
+    ]
+
+
+def _explain_pairs_and_quotes(comparison: Comparison) -> list[str]:
+    """Say what the columns of the pairs are, and what to mind with quoted rows."""
+    methods, notes = statistics.METHODS, []
+    if comparison.pairs:
+        notes = [
+            f"b - a: {methods['difference']}; in brackets the {methods['interval']}",
+            f"p: {methods['p']}; p (Holm): {methods['p_holm']}",
+            f"r: {methods['effect_size']}; +/=/-: {methods['wins']}",
+        ]
+    return notes + quoted.remarks(comparison.quoted)

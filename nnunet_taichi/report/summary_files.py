@@ -2,20 +2,18 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 
 from nnunet_taichi.evaluation import quoted, statistics
-from nnunet_taichi.evaluation.summary import SUMMARY_COLUMNS, Policy
-from nnunet_taichi.report.summary_tables import Comparison, Table, build_tables
+from nnunet_taichi.evaluation.metrics import SURFACE_DISTANCES
+from nnunet_taichi.evaluation.summary import EMPTY_MASKS, SUMMARY_COLUMNS
+from nnunet_taichi.report.sentences import explain_numbers
+from nnunet_taichi.report.summary_tables import Comparison, Table
 from nnunet_taichi.runtime.files import without_nan, write_whole
 
-POLICIES: Mapping[Policy, str] = {"one": "count 1", "zero": "count 0", "nan": "are left out"}
-DISTANCES = (
-    "HD95 is the greater of the two directed 95th percentiles of the distances between the surfaces, "
-    "ASSD the mean over the distances of both; undefined, and left out, where a mask is empty"
-)
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -42,10 +40,11 @@ def write_files(comparison: Comparison, folder: Path) -> list[Path]:
 
 def to_markdown(comparison: Comparison) -> str:
     """Write everything but the full precision as text to read."""
-    parts = [f"# Comparison on {comparison.dataset}", _bullets(_notes(comparison))]
-    for label, tables in build_tables(comparison).items():
+    notes, tables = _contents(comparison)
+    parts = [f"# Comparison on {comparison.dataset}", _bullets(notes)]
+    for label, of_label in groupby(tables, lambda each: each[0]):
         parts.append(f"## {label}")
-        parts += [f"### {table.title}\n\n{_markdown_table(table)}" for table in tables]
+        parts += [f"### {table.title}\n\n{_markdown_table(table)}" for _, table in of_label]
     if comparison.warnings:
         parts += ["## Warnings", _bullets(comparison.warnings)]
     return "\n\n".join(parts) + "\n"
@@ -53,21 +52,23 @@ def to_markdown(comparison: Comparison) -> str:
 
 def to_latex(comparison: Comparison) -> str:
     """Write the tables as LaTeX to include, with the notes as comments."""
-    comments = "\n".join(f"% {note}" for note in ("needs \\usepackage{booktabs}", *_notes(comparison)))
-    blocks = [
-        _latex_table(f"{label}. {table.title}", table)
-        for label, tables in build_tables(comparison).items()
-        for table in tables
-    ]
-    return "\n\n".join([comments, *blocks]) + "\n"
+    notes, tables = _contents(comparison)
+    comments = "\n".join(f"% {note}" for note in ("needs \\usepackage{booktabs}", *notes))
+    return "\n\n".join([comments, *(_latex_table(f"{label}. {table.title}", table) for label, table in tables)]) + "\n"
+
+
+def _contents(comparison: Comparison) -> tuple[list[str], list[tuple[str, Table]]]:
+    """Give what each format holds: notes, and tables with their labels."""
+    tables = [(label, table) for label, tables in comparison.tables.items() for table in tables]
+    return explain_numbers(comparison), tables
 
 
 def to_json(comparison: Comparison) -> str:
     """Write everything in full precision; what is not defined is null."""
     content = {
         "dataset": comparison.dataset,
-        "empty_masks": {"policy": comparison.policy, "meaning": empty_masks(comparison)},
-        "distances": {"unit": comparison.unit, "definition": DISTANCES},
+        "empty_masks": {"policy": comparison.policy, "meaning": EMPTY_MASKS[comparison.policy]},
+        "distances": {"unit": comparison.unit, "definition": SURFACE_DISTANCES},
         "statistics": {**statistics.METHODS, "resamples": statistics.RESAMPLES, "seed": comparison.seed},
         "warnings": list(comparison.warnings),
         "summary": comparison.summary[SUMMARY_COLUMNS].to_dict("records"),
@@ -78,45 +79,17 @@ def to_json(comparison: Comparison) -> str:
     return json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def empty_masks(comparison: Comparison) -> str:
-    """Say what scores of empty masks count."""
-    return (
-        f"scores of 0/0 {POLICIES[comparison.policy]} where truth and prediction are both empty, "
-        "and count 0 where only one is"
-    )
-
-
-def _notes(comparison: Comparison) -> list[str]:
-    """Say what the numbers of the tables are."""
-    return [
-        "DI Dice, JA Jaccard, ACC accuracy, PR precision, SE sensitivity, SP specificity; ± one standard deviation (of "
-        "a sample, n - 1) of the folds' means, or of the cases",
-        f"Empty masks: {empty_masks(comparison)}",
-        f"Distances in {comparison.unit}: {DISTANCES}",
-        *explain_pairs_and_quotes(comparison),
-    ]
-
-
-def explain_pairs_and_quotes(comparison: Comparison) -> list[str]:
-    """Say what the columns of the pairs are, and what to mind with quoted rows."""
-    methods, notes = statistics.METHODS, []
-    if comparison.pairs:
-        notes = [
-            f"b - a: {methods['difference']}; in brackets the {methods['interval']}",
-            f"p: {methods['p']}; p (Holm): {methods['p_holm']}",
-            f"r: {methods['effect_size']}; +/=/-: {methods['wins']}",
-        ]
-    return notes + quoted.remarks(comparison.quoted)
-
-
 def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
 def _texts(table: Table) -> list[list[str]]:
     """Write titles, rows and quoted rows as texts."""
-    quoted = [[f"quoted: {method}", *map(str, cells)] for method, *cells in table.quoted]
-    return [[column.title for column in table.columns], *([*map(str, row)] for row in table.rows), *quoted]
+    written, below = (
+        [[f"{cell.text} {cell.rest}".rstrip() for cell in row] for row in rows] for rows in (table.rows, table.quoted)
+    )
+    quoted = [[f"quoted: {method}", *cells] for method, *cells in below]
+    return [[column.title for column in table.columns], *written, *quoted]
 
 
 def _markdown_table(table: Table) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pandas as pd
 
@@ -30,6 +31,7 @@ class Comparison:
         dataset: name of the data set.
         policy: what scores of 0/0 count where truth and prediction are both empty.
         unit: of the distances.
+        per_case: Rows of the cases that all runs have, one a run, case and label.
         summary: from `summarise`.
         normal: from `normal_images`.
         pairs: from `compare_pairs`.
@@ -41,12 +43,18 @@ class Comparison:
     dataset: str
     policy: Policy
     unit: str
+    per_case: pd.DataFrame
     summary: pd.DataFrame
     normal: pd.DataFrame
     pairs: Sequence[PairResult]
     quoted: pd.DataFrame
     warnings: Sequence[str] = ()
     seed: int = 0
+
+    @cached_property
+    def tables(self) -> "dict[str, list[Table]]":
+        """The tables of each label."""
+        return build_tables(self)
 
 
 @dataclass(frozen=True)
@@ -64,9 +72,6 @@ class Cell:
     rest: str = ""
     number: float | None = None
     left_out: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.text} {self.rest}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -170,13 +175,14 @@ def _pair_table(title: str, pairs: Sequence[PairResult]) -> list[Table]:
             Cell(pair.a),
             Cell(pair.b),
             _number(pair.n, "d"),
-            _number(pair.mean_difference, SIGNED, f"[{_number(pair.ci_low, SIGNED)}, {_number(pair.ci_high, SIGNED)}]"),
+            _number(pair.mean_difference, SIGNED, f"[{', '.join(ends)}]"),
             _p(pair.p, f"({pair.note})" if pair.note else ""),
             _p(pair.p_holm),
             _number(pair.effect_size, SIGNED),
             Cell(f"{pair.wins}/{pair.ties}/{pair.losses}", number=pair.wins),
         ]
         for pair in pairs
+        for ends in [[_number(end, SIGNED).text for end in (pair.ci_low, pair.ci_high)]]
     ]
     return [Table(f"{title}: pairs of runs by Dice", list(map(Column, titles)), rows)] if rows else []
 

@@ -14,6 +14,7 @@ from nnunet_taichi.evaluation.scoring import score
 from nnunet_taichi.evaluation.statistics import compare_pairs
 from nnunet_taichi.evaluation.summary import normal_images, summarise
 from nnunet_taichi.nnunet.curve_table import COLUMNS
+from nnunet_taichi.nnunet.folds import read_training
 from nnunet_taichi.phantoms import phantom
 from nnunet_taichi.report.report_page import make_page
 from nnunet_taichi.report.summary_tables import Comparison
@@ -74,9 +75,8 @@ def make_runs(
             )
             for case in cases
         )
-        made.append(
-            Run(f"{name}{RECIPE}", "nnUNetPlans", "2d", folder.parent, DATASET_JSON, predictions, {"0": folder})
-        )
+        trainings = {"0": read_training(folder, ".png")}
+        made.append(Run(f"{name}{RECIPE}", "nnUNetPlans", "2d", folder.parent, DATASET_JSON, predictions, trainings))
     return made
 
 
@@ -94,6 +94,7 @@ def compare(per_case: pd.DataFrame, dataset: str = "Dataset101_BUSI", warnings: 
         dataset,
         "one",
         "px",
+        per_case,
         summarise(per_case),
         normal_images(per_case),
         compare_pairs(per_case),
@@ -109,9 +110,7 @@ def write_example(
     made = make_runs(root, cases, runs, size)
     per_case = score(made, 1)
     page = root / "report.html"
-    page.write_text(
-        make_page(compare(per_case, warnings=["a < b & <i>so on</i>"]), made, per_case, **options), encoding="utf-8"
-    )
+    page.write_text(make_page(compare(per_case, warnings=["a < b & <i>so on</i>"]), made, **options), encoding="utf-8")
     return page
 
 

@@ -10,7 +10,7 @@ import pytest
 from results_tree import LESION, ResultsTree, write_image, write_json
 
 from nnunet_taichi.cli import main
-from nnunet_taichi.commands.compare import common_cases
+from nnunet_taichi.evaluation.summary import common_cases
 
 # A square of 4 x 4 pixels, found one pixel to the right: 12 of 16 pixels, and of each contour of 12 pixels, 6 are one
 # pixel away from the other. Then a normal image in which nothing was found, and one with a false alarm of 5 pixels.

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from results_tree import ResultsTree
 
+from nnunet_taichi.evaluation.checks import check_runs
 from nnunet_taichi.evaluation.predictions import ComparisonError
-from nnunet_taichi.evaluation.runs import check_runs, find_runs
+from nnunet_taichi.evaluation.runs import find_runs
 from nnunet_taichi.explanation.cases import validation_cases
 from nnunet_taichi.matrix.jobs import Mine, Preprocess, Train
 from nnunet_taichi.matrix.plan_file import Benchmark

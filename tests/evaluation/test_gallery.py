@@ -19,8 +19,7 @@ from nnunet_taichi.evaluation.mask_files import MaskReader
 from nnunet_taichi.evaluation.predictions import Prediction
 from nnunet_taichi.evaluation.runs import find_runs
 from nnunet_taichi.evaluation.scoring import score
-from nnunet_taichi.figures.drawing import fullest_slice
-from nnunet_taichi.figures.embedding import embed_pixels, grey_levels
+from nnunet_taichi.figures.drawing import embed_pixels, fullest_slice, grey_levels
 from nnunet_taichi.report.gallery import GalleryCase, build_gallery, gallery_cases, group_of, to_json
 from nnunet_taichi.report.overlay import outline, read_overlay
 

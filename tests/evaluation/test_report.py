@@ -25,8 +25,8 @@ from nnunet_taichi.report.curve_figures import curve_charts
 from nnunet_taichi.report.explained import read_explanation
 from nnunet_taichi.report.page_tables import page_tables, to_page
 from nnunet_taichi.report.plots import box_plots, difference_plots, size_plots
-from nnunet_taichi.report.report_page import breakable, make_page
-from nnunet_taichi.report.sentences import find_best, shorten
+from nnunet_taichi.report.report_page import breakable, make_page, shorten
+from nnunet_taichi.report.sentences import find_best
 from nnunet_taichi.report.summary_tables import Cell, Column, Table, build_tables
 
 VOID = {"meta", "link", "img", "input", "br", "wbr"}
@@ -142,11 +142,11 @@ def test_the_same_results_make_the_same_page(tmp_path: Path) -> None:
 
 def test_fifty_cases_of_five_trainers_are_not_too_large(tmp_path: Path) -> None:
     runs = {f"trainer{number}": shifted(number) for number in range(1, 6)}
-    made = [replace(run, plans="P", fold_folders={}) for run in make_runs(tmp_path, case_names(50), runs, 256)]
+    made = [replace(run, plans="P", trainings={}) for run in make_runs(tmp_path, case_names(50), runs, 256)]
     rng = np.random.default_rng(0)  # whatever they scored: that adds nothing to the size
     per_case = table(*(dice_rows(run.trainer, rng.random(50), cases=case_names(50)) for run in made))
     written = tmp_path / "report.html"
-    written.write_text(make_page(compare(per_case), made, per_case, gallery=50), encoding="utf-8")
+    written.write_text(make_page(compare(per_case), made, gallery=50), encoding="utf-8")
     text = written.read_text(encoding="utf-8")
     assert text.count("<image ") == 50
     assert len(re.findall(r'<path id="p', text)) == 5 * 38  # normal cases have no contour
@@ -159,11 +159,11 @@ def test_names_are_text_and_may_break() -> None:
 
 def test_a_single_run_of_folders_without_images(tmp_path: Path) -> None:
     runs = [
-        replace(run, plans="", configuration="", fold_folders={})
+        replace(run, plans="", configuration="", trainings={})
         for run in make_runs(tmp_path, ["benign_00", "normal_01"], {"mine": shifted(1)}, 48, images=False)
     ]
     per_case = score(runs, 1).assign(fold="")
-    (tmp_path / "report.html").write_text(make_page(compare(per_case, dataset=""), runs, per_case), encoding="utf-8")
+    (tmp_path / "report.html").write_text(make_page(compare(per_case, dataset=""), runs), encoding="utf-8")
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert page.texts["h1"] == ["Comparison"]
     assert page.all("image") == []
@@ -176,7 +176,7 @@ def test_runs_that_share_no_case_with_lesion_have_no_figures_of_dice(tmp_path: P
     runs = make_runs(tmp_path / "first", ["benign_00", "normal_02"], {"a": shifted(1)}, 48)
     runs += make_runs(tmp_path / "second", second, {"b": shifted(2)}, 48)
     per_case = score(runs, 1)
-    (tmp_path / "report.html").write_text(make_page(compare(per_case), runs, per_case), encoding="utf-8")
+    (tmp_path / "report.html").write_text(make_page(compare(per_case), runs), encoding="utf-8")
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "Dice of each run" not in page.texts["body"][0]
     assert "Pseudo Dice" in page.texts["body"][0]

@@ -9,7 +9,9 @@ import sys
 import pytest
 from results_tree import ResultsTree, write_image, write_json
 
-from nnunet_taichi.evaluation.runs import ComparisonError, check_runs, find_runs, folder_runs
+from nnunet_taichi.evaluation.checks import check_runs
+from nnunet_taichi.evaluation.predictions import ComparisonError
+from nnunet_taichi.evaluation.runs import find_runs, folder_runs
 
 STOCK, OURS = "nnUNetTrainer", "nnUNetTrainerTaichi_100epochs"
 
@@ -76,7 +78,7 @@ def test_runs_in_the_order_of_the_trainers(tree, dataset):
         (STOCK, "nnUNetPlans", "2d"),
     ]
     assert runs[0].folder == tree.model(OURS)
-    assert dict(runs[0].fold_folders) == {fold: tree.model(OURS) / f"fold_{fold}" for fold in "01"}
+    assert [each.folder for each in runs[0].trainings.values()] == [tree.model(OURS) / f"fold_{fold}" for fold in "01"]
     assert check_runs(runs) == []
 
 
@@ -94,7 +96,7 @@ def test_predictions_with_ground_truth_and_images(tree):
 def test_one_fold_alone(tree):
     run, _ = find(tree, folds=[1])
     assert {each.fold for each in run.predictions} == {"1"}
-    assert list(run.fold_folders) == ["1"]
+    assert list(run.trainings) == ["1"]
 
 
 def test_raw_masks_serve_where_nothing_is_preprocessed(tree, monkeypatch):
@@ -501,7 +503,7 @@ def test_folders_with_their_names(tests):
     assert [each.case for each in ours.predictions] == sorted(tests.cases)
     assert {each.fold for each in ours.predictions} == {""}
     assert ours.predictions[0].image == tests.raw / "imagesTr" / "benign_000_0000.png"
-    assert not ours.fold_folders
+    assert not ours.trainings
     assert check_runs([stock, ours]) == []
 
 

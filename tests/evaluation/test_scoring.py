@@ -10,7 +10,9 @@ from nnunetv2.evaluation.evaluate_predictions import load_summary_json
 from PIL import Image
 from results_tree import LESION, ResultsTree, write_image, write_json
 
-from nnunet_taichi.evaluation.runs import ComparisonError, check_runs, find_runs, folder_runs
+from nnunet_taichi.evaluation.checks import check_runs
+from nnunet_taichi.evaluation.predictions import ComparisonError
+from nnunet_taichi.evaluation.runs import find_runs, folder_runs
 from nnunet_taichi.evaluation.scoring import COLUMNS, read_masks, score, units
 
 REGIONS = {"background": 0, "disc": [1, 2], "cup": 2}

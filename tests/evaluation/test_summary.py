@@ -131,7 +131,7 @@ def comparison():
     ]
     quoted = pd.DataFrame(quoted).assign(condition="shown", trainer="T", label="cup", cases="lesion", note="")
     pairs = compare_pairs(rows)
-    return Comparison("D_1", "one", "mm", summarise(rows), normal_images(rows), pairs, quoted, ["fold 1: half"])
+    return Comparison("D_1", "one", "mm", rows, summarise(rows), normal_images(rows), pairs, quoted, ["fold 1: half"])
 
 
 # By hand: net_a has Dice 3/4 and 2/3, n|b 0 and 1, and so on.
@@ -230,7 +230,7 @@ def test_normal_images_have_a_table_and_the_paper_stays_with_its_cases():
     rows = table(dice_rows("net", [0.5]), row("net", "p", *EMPTY), row("net", "q", *ALARM), row("net", "r", *ALARM))
     quoted = pd.DataFrame({"metric": ["dice"], "mean": [0.9], "sd": [0.1], "table": ["IV"], "method": ["TaiChiNet"]})
     quoted = quoted.assign(condition="", trainer="", label="lesion", cases="all", note="")
-    text = to_markdown(Comparison("D", "nan", "pixels", summarise(rows, "nan"), normal_images(rows), [], quoted))
+    text = to_markdown(Comparison("D", "nan", "pixels", rows, summarise(rows, "nan"), normal_images(rows), [], quoted))
     lesion, everything = text.split("### All cases: mean ± SD over folds")
     assert "quoted: TaiChiNet" not in lesion
     assert "| quoted: TaiChiNet [table IV] | 0.900 ± 0.100 " in everything
@@ -249,7 +249,9 @@ def test_small_p_and_missing_numbers():
     apart = dice_rows("c", [0.5], cases=["other"])
     rows = table(*better, apart)
     text = to_markdown(
-        Comparison("D", "one", "pixels", summarise(rows), normal_images(rows), compare_pairs(rows), NOTHING_QUOTED)
+        Comparison(
+            "D", "one", "pixels", rows, summarise(rows), normal_images(rows), compare_pairs(rows), NOTHING_QUOTED
+        )
     )
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
     assert ["<0.001", "<0.001", "+1.000", "30/0/0"] in [line[-4:] for line in cells]
@@ -260,12 +262,12 @@ def test_small_p_and_missing_numbers():
 def test_latex_takes_no_name_for_an_option():
     rows = table(dice_rows("[a]", [0.5]))
     assert "\n{[}a] & 0.500" in to_latex(
-        Comparison("D", "one", "px", summarise(rows), normal_images(rows), [], NOTHING_QUOTED)
+        Comparison("D", "one", "px", rows, summarise(rows), normal_images(rows), [], NOTHING_QUOTED)
     )
 
 
 def test_latex_sets_the_minus_of_numbers_alone():
     rows = table(dice_rows("net-2", [0.5, 0.6]), dice_rows("b", [0.3, 0.4]))
     quoted, normal = NOTHING_QUOTED, normal_images(rows)
-    text = to_latex(Comparison("D", "one", "pixels", summarise(rows), normal, compare_pairs(rows), quoted))
+    text = to_latex(Comparison("D", "one", "pixels", rows, summarise(rows), normal, compare_pairs(rows), quoted))
     assert "net-2 & b & 2 & $-$0.200 [$-$0.200, $-$0.200] & 0.500 & 0.500 & $-$1.000 & 0/0/2" in text
