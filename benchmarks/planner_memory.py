@@ -24,9 +24,9 @@ from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_en
 )
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from saved_bytes import saved_bytes
 from torch import Tensor, nn
 
-from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.planning.planners import nnUNetPlannerTaichi, nnUNetPlannerTaichiResEncM
 from nnunet_taichi.trainers import nnUNetTrainerTaichi
 

@@ -82,6 +82,11 @@ _CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.i
 
 MACHINE = ("cpu_bf16", "max_lost_epochs", "imagenet_weights")  # fields that are no part of the method
 
+OUTPUTS = {  # what `prediction` chooses among, as tables and figures call it
+    "fused": "fused",
+    "lesion": "lesion path",
+    "background": "background path",
+}
 PUBLISHED = TaiChiConfig()  # the method of version 0.1.0; if a default above changes, its old value is written here
 
 

@@ -7,7 +7,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from PIL import Image
 
-from nnunet_taichi.figures.contact_sheet import COLOURS, Block, Panel, contact_sheet
+from nnunet_taichi.figures.colours import ON_GREY
+from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_outline_runs_around_the_mask(picture, mask):
     (contour,) = ax.collections
     x, y = contour.get_paths()[0].vertices.T
     assert (x.min(), x.max(), y.min(), y.max()) == (9.5, 29.5, -0.5, 19.5)
-    assert tuple(contour.get_edgecolor()[0]) == to_rgba(COLOURS[0])
+    assert tuple(contour.get_edgecolor()[0]) == to_rgba(ON_GREY[0])
     assert ax.get_ylim() == (31.5, -0.5)  # depth points down
 
 

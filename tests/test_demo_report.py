@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -16,14 +17,14 @@ from nnunet_taichi.report.demo_report import (
 )
 
 
-def case(name, dice, n_ref, n_pred):
-    return {"prediction_file": f"/p/{name}.png", "metrics": {"1": {"Dice": dice, "n_ref": n_ref, "n_pred": n_pred}}}
+def case(name, tp, fp, fn):
+    return {"prediction_file": f"/p/{name}.png", "metrics": {"1": {"TP": tp, "FP": fp, "FN": fn, "TN": 9}}}
 
 
 @pytest.fixture
 def summary(tmp_path):
     """nnU-Net's summary of a found, a missed, a rightly empty and a wrongly filled case."""
-    cases = [case("a", 0.9, 50, 60), case("b", 0.0, 50, 0), case("c", float("nan"), 0, 0), case("d", 0.0, 0, 4)]
+    cases = [case("a", 45, 5, 5), case("b", 0, 0, 50), case("c", 0, 0, 0), case("d", 0, 4, 0)]
     path = tmp_path / "summary.json"
     path.write_text(json.dumps({"metric_per_case": cases}))
     return path
@@ -52,7 +53,7 @@ def test_table_gives_mean_dice_and_false_alarms(summary):
 
 
 def test_the_price_of_mining_is_read_from_its_record(tmp_path):
-    (tmp_path / "difficulty.json").write_text(json.dumps({"seconds": 7.4}))
+    (tmp_path / "difficulty.json").write_text(json.dumps({"checkpoint": "", "data": "", "seconds": 7.4}))
     assert mining_line(tmp_path).endswith(": 7 s.")
 
 
@@ -87,7 +88,8 @@ def test_training_cases_show_easy_and_hard(tmp_path):
         ("difficulty/x.b2nd", level[0]),
     ):
         blosc2.asarray(np.ascontiguousarray(array), urlpath=str(tmp_path / name))
-    block = training_cases_block(tmp_path, [tmp_path / "difficulty" / "x.b2nd"])
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({}))
+    block = training_cases_block(tmp_path, tmp_path / "difficulty", ["x"])
     panel = block.rows["easy / hard"][0]
     assert panel.caption == "easy 50%, hard 25%"
     assert (panel.areas["easy"].sum(), panel.areas["hard"].sum()) == (4, 2)

@@ -49,8 +49,8 @@ def explanation():
 
 def test_the_table_sets_disagreement_beside_the_baseline(explanation):
     lines = explain.describe(explanation)
-    rows = {line.split("  ")[0]: line.split("  ")[1:] for line in lines}
-    numbers = {name: [cell.strip() for cell in cells if cell.strip()] for name, cells in rows.items()}
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in "\n".join(lines).splitlines()]
+    numbers = {name: cells for name, *cells in rows}
     assert numbers["fused"] == ["0.500"] * 4
     assert numbers["disagreement"] == ["0.750", "-", "0.300"]
     assert numbers["fused probability"] == ["0.800", "-", "0.200"]

@@ -51,7 +51,7 @@ class ComplementaryHead(nn.Module):
         # the name keeps the host's -pretrained_weights from asking for the same number of classes
         self.seg_layers = nn.ModuleDict({"negative": block(), "positive": block()})
         self.pointwise, self.positive_first = kernel_size == 1, positive_first
-        self.translate = Tensor.sigmoid if consistent else complement
+        self.consistent = consistent
         self.channels = 6 * num_classes  # kept for the backward pass: logits, probabilities, complements of both
 
     def forward(self, negative_logits: Tensor, positive_logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,7 +94,8 @@ class ComplementaryHead(nn.Module):
         """Return what a path's MLP makes of the other path's logits, of their shape."""
         block: Any = self.seg_layers[name]
         up, _, down = block
-        message = self.translate(other)
+        probability = other.sigmoid()
+        message = probability if self.consistent else 1 - probability  # eq. 12
         if self.pointwise and up.in_channels == 1 and other.device.type == "cpu":  # elsewhere look-ups are no faster
             weights = (up.weight.flatten(), up.bias, down.weight.flatten(), down.bias)
             return PiecewiseLinear.apply(message.to(up.weight.dtype), *weights)
@@ -103,8 +104,3 @@ class ComplementaryHead(nn.Module):
         rows = AT_ONCE // (len(message) * message[0, 0, 0].numel()) if self.pointwise else message.shape[2]
         parts = message.split(max(1, rows), 2)
         return torch.cat([checkpoint(block, p, use_reentrant=False, preserve_rng_state=False) for p in parts], 2)
-
-
-def complement(logits: Tensor) -> Tensor:
-    """Return 1 - s(z), the complement of a probability (equation 12)."""
-    return 1 - logits.sigmoid()

@@ -28,6 +28,17 @@ class TaiChiNet(nn.Module):
     The positive path says "class k", the negative one "not class k", each with K sigmoid heads. nnU-Net builds it from
     a plans file by its dotted name, with the keyword arguments of the U-Net that it doubles.
 
+    What a forward pass returns, with z the logits and "fused" what nnU-Net expects:
+
+    | `return_paths` | `deep_supervision` | training | evaluation |
+    |---|---|---|---|
+    | no | no | fused | fused |
+    | no | yes | [fused of each scale] | the same list |
+    | yes | no | [fused, (z_n, z_p)] | fused |
+    | yes | yes | [fused, (z_n, z_p) of each scale] | the same list |
+
+    A head on features (`config.head_input`, set as `head_on_features`) changes what goes into the head, not this.
+
     Args:
         input_channels: channels of the image.
         num_classes: the host's segmentation heads: background and classes, or the regions.

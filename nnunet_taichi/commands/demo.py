@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from nnunet_taichi.commands.arguments import add_device, choose_device
 from nnunet_taichi.nnunet.runner import CommandRunner, Cost, isolated_environment
 from nnunet_taichi.runtime.files import whole
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a new or empty folder for all that the demo makes (default: ./nnunet_taichi_demo); your own nnUNet_* "
         "variables and folders are neither used nor touched",
     )
-    parser.add_argument("-device", choices=("cuda", "cpu"), help="default: cuda if there is one, else cpu")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,18 +56,11 @@ def run(args: argparse.Namespace) -> int:
     _print_settings(out, environment)
     command = CommandRunner(environment, out / "logs")
     _prepare(command, out)
-    costs = _train_and_predict(command, out, args.device or _find_device())
+    costs = _train_and_predict(command, out, choose_device(args.device))
     which = ("-d", DATASET_ID, "-c", "2d", "-f", 0, "-tr", *map(_recipe, PLANS), "-p", *PLANS.values())
     command("nnunet_taichi", "compare", *which, "-o", out / "comparison", "-np", 1)
     _report(out, costs)
     return 0
-
-
-def _find_device() -> str:
-    """Say where to train."""
-    import torch  # takes seconds: not for --help
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _print_settings(out: Path, environment: Mapping[str, str]) -> None:
@@ -139,7 +133,7 @@ def _report(out: Path, costs: Mapping[str, Cost]) -> None:
     maps = next(models.glob("nnUNetTrainerUNetPlusPlusMiner*/fold_0/difficulty"))
     blocks = [
         new_cases_block(_raw(out, NEW_ID, NEW_NAME), predictions),
-        training_cases_block(out / "nnUNet_preprocessed" / dataset / "nnUNetPlans_2d", _choose_maps(maps)),
+        training_cases_block(out / "nnUNet_preprocessed" / dataset / "nnUNetPlans_2d", maps, _choose_cases(maps)),
     ]
     title = f"nnunet_taichi demo: phantoms, {EPOCHS} epochs of {ITERATIONS} iterations"
     with whole(out / "contact_sheet.png") as partial:
@@ -159,7 +153,7 @@ def _model(trainer: str) -> str:
     return f"{_recipe(trainer)}__{PLANS[trainer]}__2d"
 
 
-def _choose_maps(folder: Path) -> list[Path]:
-    """Choose easy/hard maps of some training cases with a lesion, benign and malignant."""
-    maps = [path for path in sorted(folder.glob("*.b2nd")) if not path.name.startswith("normal")]
-    return maps[:: max(1, len(maps) // MAP_COLUMNS)][:MAP_COLUMNS]
+def _choose_cases(maps: Path) -> list[str]:
+    """Choose some training cases with a lesion, benign and malignant, that have easy/hard maps."""
+    cases = [path.stem for path in sorted(maps.glob("*.b2nd")) if not path.name.startswith("normal")]
+    return cases[:: max(1, len(cases) // MAP_COLUMNS)][:MAP_COLUMNS]

@@ -12,15 +12,17 @@ from nnunetv2.utilities.file_path_utilities import get_output_folder
 from tqdm import tqdm
 
 from nnunet_taichi.commands.arguments import add_fold_of_a_model, choose_device
+from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.explanation.cases import CaseFiles, find_cases, validation_cases
 from nnunet_taichi.explanation.measures import METRICS, Measures
-from nnunet_taichi.explanation.pictures import TITLES
+from nnunet_taichi.explanation.pictures import PANELS
 from nnunet_taichi.explanation.training_maps import find_maps
 from nnunet_taichi.explanation.two_paths import TwoPathModel
 from nnunet_taichi.explanation.writing import choose_cases, write_pictures
-from nnunet_taichi.nnunet.folds import read_state
+from nnunet_taichi.nnunet.folds import read_state, train_command
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require_variables
 from nnunet_taichi.runtime.files import without_nan, write_whole
+from nnunet_taichi.runtime.markdown import markdown_table
 
 PICTURES = 12  # of the cases that nobody named
 
@@ -85,7 +87,7 @@ def _find_files(args: argparse.Namespace, model: TwoPathModel, fold_folder: Path
     names = args.cases or validated
     if not names:
         state = read_state(fold_folder)
-        command = " ".join(["nnUNetv2_train", args.d, args.c, args.f, "-tr", args.tr, "-p", args.p, state.flag]).strip()
+        command = train_command(args.d, args.tr, args.p, args.c, args.f, state.flag)
         raise ValueError(
             f"{fold_folder} {state.text}, so its validation cases are not known. Run {command}, or name the cases to "
             "explain."
@@ -101,16 +103,17 @@ def _find_files(args: argparse.Namespace, model: TwoPathModel, fold_folder: Path
 def describe(explanation: dict[str, Any]) -> list[str]:
     """Say in lines what explanation.json holds."""
     outputs, risk = explanation["outputs"], explanation["risk_coverage"]
-    scores = {TITLES[name]: [outputs[name][f"{metric}_mean"] for metric in METRICS] for name in TITLES}
+    scores = {OUTPUTS[name]: [outputs[name][f"{metric}_mean"] for metric in METRICS] for name in PANELS}
     worth = {
         "disagreement": [*_aurocs(explanation["auroc"]), risk["aurc"]],
         "fused probability": [*_aurocs(explanation["auroc_baseline"]), risk["aurc_baseline"]],
     }
     better, defined = explanation["auroc"]["better_than_baseline"], explanation["auroc"]["n"]
     return [
-        *_table(f"mean of {outputs['fused']['n']} with lesion", [metric.capitalize() for metric in METRICS], scores),
+        _table(f"mean of {outputs['fused']['n']} with lesion", [metric.capitalize() for metric in METRICS], scores),
         "",
-        *_table("what tells where it is wrong", ["AUROC of all pixels", "AUROC per image", "AURC"], worth),
+        _table("what tells where it is wrong", ["AUROC of all pixels", "AUROC per image", "AURC"], worth),
+        "",
         f"AURC at random {risk['random']:.3f}, at best {risk['oracle']:.3f}. Disagreement has the higher AUROC in "
         f"{better} of {defined}.",
         *explanation["notes"],
@@ -122,9 +125,7 @@ def _aurocs(auroc: dict[str, Any]) -> list[float | None]:
     return [auroc["pixels"], auroc["per_case_mean"]]
 
 
-def _table(corner: str, columns: list[str], rows: dict[str, list[float | None]]) -> list[str]:
+def _table(corner: str, columns: list[str], rows: dict[str, list[float | None]]) -> str:
     """Set numbers in columns; what is undefined is a dash."""
-    lines = [[corner, *columns]]
-    lines += [[name, *("-" if value is None else f"{value:.3f}" for value in values)] for name, values in rows.items()]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    cells = [[name, *("-" if value is None else f"{value:.3f}" for value in values)] for name, values in rows.items()]
+    return markdown_table([[corner, *columns], *cells])

@@ -1,6 +1,5 @@
 """What U-Net++ sees at its first and last depth, on whole cases."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,8 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from torch import Tensor, nn
 
-from nnunet_taichi.architectures.unet_plus_plus import UNetPlusPlus
 from nnunet_taichi.difficulty.coding import encode_difficulty, split_by_difficulty
+from nnunet_taichi.nnunet.predictor import expect_outputs, unwrap
 
 
 class LevelPredictor:
@@ -25,7 +24,7 @@ class LevelPredictor:
         self.labels: LabelManager = miner.label_manager
         self.predictor = nnUNetPredictor(use_mirroring=False, device=miner.device, allow_tqdm=False)
         self.predictor.manual_initialization(
-            _BothDepths(_unwrap(miner.network)),
+            _BothDepths(unwrap(miner.network)),
             miner.plans_manager,
             miner.configuration_manager,
             None,
@@ -33,8 +32,7 @@ class LevelPredictor:
             type(miner).__name__,
             None,
         )
-        # the predictor asks its label manager how many channels to add up
-        self.predictor.label_manager = SimpleNamespace(num_segmentation_heads=2 * self.labels.num_segmentation_heads)
+        expect_outputs(self.predictor, 2)
 
     def mine(self, image: np.ndarray, segmentation: np.ndarray) -> np.ndarray:
         """Return the difficulty codes (Z, Y, X), int16.
@@ -62,7 +60,7 @@ def true_heads(segmentation: np.ndarray, labels: LabelManager) -> np.ndarray:
 
 
 class _BothDepths(nn.Module):
-    def __init__(self, network: UNetPlusPlus) -> None:
+    def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
 
@@ -70,10 +68,3 @@ class _BothDepths(nn.Module):
         self.network.deep_supervision = True
         outputs = self.network(image)  # deepest first
         return torch.cat((outputs[-1], outputs[0]), 1)
-
-
-def _unwrap(network: Any) -> UNetPlusPlus:
-    """Return the plain network inside distributed and compiled ones."""
-    for wrapper in ("module", "_orig_mod"):
-        network = getattr(network, wrapper, network)
-    return network

@@ -6,13 +6,18 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 
+from nnunet_taichi.difficulty.coding import decode_difficulty
+from nnunet_taichi.nnunet.json_files import read_json
 from nnunet_taichi.runtime.files import write_whole
 
 ENDINGS = (".b2nd", ".npz")  # of the host's data set classes
+RECORD = "difficulty.json"
 
 
 class MapFolder:
@@ -31,13 +36,9 @@ class MapFolder:
 
     def is_complete(self, cases: Sequence[str], checkpoint: str | Path) -> bool:
         """Tell whether all `cases` were mined with the model in `checkpoint`."""
-        try:
-            record = json.loads((self.folder / "difficulty.json").read_text())
-            model, data = record["checkpoint"], record["data"]
-        except (OSError, ValueError, KeyError, TypeError):  # missing, torn or foreign
-            return False
-        same_model = digest(checkpoint) in (model, "")  # a model deleted to save space is no other model
-        return same_model and data == self.data and all(self.has(case) for case in cases)
+        record = read_record(self.folder)
+        same_model = digest(checkpoint) in (record.get("checkpoint"), "")  # maps outlive a model deleted to save space
+        return same_model and record.get("data") == self.data and all(self.has(case) for case in cases)
 
     def open(self, checkpoint: str | Path) -> None:
         """Keep the maps of an interrupted run of this very model on these very data; clear others."""
@@ -47,7 +48,7 @@ class MapFolder:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
             write_whole(source, fingerprint)
-        (self.folder / "difficulty.json").unlink(missing_ok=True)
+        (self.folder / RECORD).unlink(missing_ok=True)
 
     def close(self, checkpoint: str | Path, totals: dict[str, list[int]], seconds: float | None = None) -> None:
         """Declare the folder complete.
@@ -58,7 +59,7 @@ class MapFolder:
             seconds: Seconds of the run that finished the maps, with the training that it did.
         """
         record = {"checkpoint": digest(checkpoint), "data": self.data, "pixels": totals, "seconds": seconds}
-        write_whole(self.folder / "difficulty.json", json.dumps(record))
+        write_whole(self.folder / RECORD, json.dumps(record))
 
     def has(self, case: str) -> bool:
         """Tell whether the map of `case` is there."""
@@ -78,6 +79,16 @@ class MapFolder:
         """Return the map (Z, Y, X) and the segmentation (Z, Y, X) of a case of the `preprocessed` folder."""
         _, segmentation, codes, _ = self.dataset_class(preprocessed, [case], str(self.folder)).load_case(case)
         return np.asarray(codes[:]), np.asarray(segmentation[:])[0]
+
+    def load_levels(self, case: str, preprocessed: str, heads: int) -> np.ndarray:
+        """Return {0 none, 1 easy, 2 hard} of each head of a case of the `preprocessed` folder, (heads, Z, Y, X)."""
+        return decode_difficulty(torch.from_numpy(self.load(case, preprocessed)[0])[None], heads)[0].numpy()
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read what `close` wrote into a folder of maps; {} where it is missing, torn or foreign."""
+    record = read_json(folder / RECORD)
+    return record if isinstance(record, dict) and {"checkpoint", "data"} <= record.keys() else {}
 
 
 def digest(*files: str | Path) -> str:

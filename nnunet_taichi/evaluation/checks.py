@@ -25,8 +25,8 @@ def check_runs(runs: Sequence[Run], allow_missing: bool = False) -> list[str]:
         cure = "predict them, or compare the cases that all have by --allow-missing"
         raise ComparisonError(problems + [f"{what}; {cure}" for what in missing])
     remarks = (
-        *(_older_summaries, _younger_models, _other_splits, _training_cases, _other_numbers, _unpredicted_cases),
         *(other_plans, other_data),
+        *(_older_summaries, _younger_models, _other_splits, _training_cases, _other_numbers, _unpredicted_cases),
     )
     return missing + list(chain(*(check(runs) for check in remarks)))
 

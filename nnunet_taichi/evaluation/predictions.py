@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnunet_taichi.nnunet.folds import Training
+from nnunet_taichi.nnunet.folds import Training, train_command
 
 
 class ComparisonError(ValueError):
@@ -93,11 +93,6 @@ class Run:
     def command(self, fold: str, flag: str = "") -> str:
         """Write the command that trains a fold."""
         return train_command(self.folder.parent.name, self.trainer, self.plans, self.configuration, fold, flag)
-
-
-def train_command(dataset: str, trainer: str, plans: str, configuration: str, fold: str, flag: str = "") -> str:
-    """Write nnU-Net's command that trains a fold."""
-    return f"nnUNetv2_train {dataset} {configuration} {fold} -tr {trainer} -p {plans} {flag}".strip()
 
 
 def some(names: Iterable[str], shown: int = 3) -> str:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw, nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 
-from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, some, train_command
-from nnunet_taichi.nnunet.folds import list_cases, read_training
+from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, some
+from nnunet_taichi.nnunet.folds import list_cases, read_training, train_command
 from nnunet_taichi.nnunet.json_files import read_json, read_splits
 
 Item = TypeVar("Item")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.evaluation.metrics import count_pixels, overlap
 from nnunet_taichi.evaluation.uncertainty import (
     aurc,
@@ -15,7 +16,7 @@ from nnunet_taichi.evaluation.uncertainty import (
     image_uncertainty,
     risk_coverage,
 )
-from nnunet_taichi.explanation.two_paths import OUTPUTS, Case
+from nnunet_taichi.explanation.two_paths import Case
 
 METRICS = ("dice", "jaccard", "precision", "sensitivity")
 UNCERTAINTIES = {"": "disagreement", "_baseline": "ambiguity"}  # ending of a column -> attribute of a case

@@ -7,13 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.explanation.features import Maps
 from nnunet_taichi.explanation.two_paths import Case
 from nnunet_taichi.figures.drawing import fullest_slice
 from nnunet_taichi.figures.panels import SMALL, Limits, Page
 
 Array = NDArray[Any]
-TITLES = {"lesion": "lesion path", "background": "background path", "fused": "fused"}  # in the order of the panels
+PANELS = ("lesion", "background", "fused")  # from the left
 PROBABILITY, DISAGREEMENT, FEATURES = "viridis", "inferno", "magma"  # all perceptually uniform
 
 
@@ -52,8 +53,9 @@ def _draw_outputs(page: Page, case: Case, head: int, z: int, dice: Mapping[str, 
     ax = page.panel(head, 0, case.image[0, z], "gray", outlines=outlines, title="image")
     if len(case.heads) > 1:
         ax.set_ylabel(case.heads[head], labelpad=2, **SMALL)
-    for column, (output, title) in enumerate(TITLES.items(), 1):
-        ax = page.panel(head, column, case.probabilities[output][head, z], PROBABILITY, (0, 1), truth, title)
+    for column, output in enumerate(PANELS, 1):
+        title, probability = OUTPUTS[output], case.probabilities[output][head, z]
+        ax = page.panel(head, column, probability, PROBABILITY, (0, 1), truth, title)
         ax.set_xlabel(format_dice(dice[output]), labelpad=2, **SMALL)
 
 
@@ -95,7 +97,7 @@ def channel_picture(case: Case, headline: str, channels: Mapping[str, Sequence[i
 
 def _title(path: str, moment: str, moments: Mapping[str, Array]) -> str:
     """Name a path, and say whether before or after attention, if there is any."""
-    return f"{TITLES[path]}, {moment}" if len(moments) > 1 else TITLES[path]
+    return f"{OUTPUTS[path]}, {moment}" if len(moments) > 1 else OUTPUTS[path]
 
 
 def shown_slice(case: Case) -> int:

@@ -1,30 +1,28 @@
 """Easy and hard regions of training cases, as the miner left them (as in figure 7)."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
-from nnunet_taichi.difficulty.coding import decode_difficulty
 from nnunet_taichi.difficulty.levels import true_heads
-from nnunet_taichi.difficulty.storage import ENDINGS, MapFolder
+from nnunet_taichi.difficulty.storage import ENDINGS, MapFolder, read_record
 from nnunet_taichi.explanation.two_paths import TwoPathModel
 from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
+from nnunet_taichi.nnunet.json_files import read_json
 
 SHOWN = 6
 
 
 def find_maps(fold_folder: Path) -> Path | None:
     """Return the folder of the maps that a fold was trained with; nnU-Net recorded it as the training began."""
-    record = fold_folder / "debug.json"
-    if not record.is_file():
+    record = read_json(fold_folder / "debug.json")
+    recorded = record.get("difficulty_folder") if isinstance(record, dict) else None
+    if not isinstance(recorded, str):
         return None
-    mined = Path(json.loads(record.read_text(encoding="utf-8")).get("difficulty_folder", ""))
-    folder = fold_folder.parents[1].joinpath(*mined.parts[-3:])  # results may have moved since
-    return folder if (folder / "difficulty.json").is_file() else None
+    folder = fold_folder.parents[1].joinpath(*Path(recorded).parts[-3:])  # results may have moved since
+    return folder if read_record(folder) else None
 
 
 def difficulty_figure(maps: Path, preprocessed: Path, model: TwoPathModel) -> Figure:
@@ -38,17 +36,17 @@ def difficulty_figure(maps: Path, preprocessed: Path, model: TwoPathModel) -> Fi
     dataset_class = infer_dataset_class(str(preprocessed))
     folder = MapFolder(maps, dataset_class)
     names = sorted({file.stem for ending in ENDINGS for file in maps.glob(f"*{ending}")})
-    shares = {name: _hard_share(folder.load(name, str(preprocessed))[0]) for name in names}
-    ranked = sorted(names, key=lambda name: -shares[name])
+    heads = len(model.heads)
+    shares = {name: _hard_share(folder.load_levels(name, str(preprocessed), heads)[0]) for name in names}
+    ranked = sorted(names, key=lambda name: -shares[name])  # by the first class or region
     chosen = [ranked[i] for i in np.unique(np.linspace(0, len(ranked) - 1, SHOWN).astype(int))]
     blocks = [_block(head, label, chosen, folder, preprocessed, model) for head, label in enumerate(model.heads)]
     return contact_sheet(blocks)
 
 
-def _hard_share(codes: np.ndarray) -> float:
-    """Return the share of hard pixels among the mined ones of the first class or region."""
-    level = codes % 3
-    return float((level == 2).sum() / max((level > 0).sum(), 1))
+def _hard_share(levels: np.ndarray) -> float:
+    """Return the share of hard pixels among the mined ones."""
+    return float((levels == 2).sum() / max((levels > 0).sum(), 1))
 
 
 def _block(
@@ -56,10 +54,10 @@ def _block(
 ) -> Block:
     rows: dict[str, list[Panel]] = {"image": [], "easy": [], "hard": []}
     for case in cases:
-        codes, segmentation = folder.load(case, str(preprocessed))
+        _, segmentation = folder.load(case, str(preprocessed))
         image = folder.dataset_class(str(preprocessed), [case]).load_case(case)[0][0]
         truth = true_heads(segmentation, model.labels)[head]
-        level = decode_difficulty(torch.from_numpy(codes)[None], len(model.heads))[0, head].numpy()
+        level = folder.load_levels(case, str(preprocessed), len(model.heads))[head]
         z = int(truth.sum((1, 2)).argmax())
         rows["image"].append(Panel(image[z], {"lesion": truth[z]}))
         for name, value in (("easy", 1), ("hard", 2)):

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from pickle import UnpicklingError
-from types import SimpleNamespace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nnunet_taichi.architectures.taichinet import TaiChiNet
+from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.difficulty.levels import true_heads
 from nnunet_taichi.evaluation.uncertainty import ambiguity, disagreement
 from nnunet_taichi.explanation.cases import CaseFiles
 from nnunet_taichi.nnunet.json_files import require_json
-from nnunet_taichi.trainers.comparison import unwrap
+from nnunet_taichi.nnunet.predictor import expect_outputs, unwrap
 
-Output = Literal["fused", "lesion", "background"]  # as `TaiChiConfig.prediction` names them
-OUTPUTS: tuple[Output, ...] = get_args(Output)
 Array = NDArray[Any]
 
 
@@ -101,10 +99,7 @@ class TwoPathModel:
         self.dataset_json, self.labels = self.predictor.dataset_json, self.predictor.label_manager
         self.network = _two_paths(self.predictor.network, self.predictor.trainer_name)
         self.predictor.network = _ThreeOutputs(self.network)
-        # the predictor asks its label manager how many channels to add up
-        self.predictor.label_manager = SimpleNamespace(
-            num_segmentation_heads=len(OUTPUTS) * self.labels.num_segmentation_heads
-        )
+        expect_outputs(self.predictor, len(OUTPUTS))
 
     @property
     def heads(self) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nnunet_taichi.evaluation.uncertainty import aurc, auroc_of_counts, risk_coverage, roc_curve
+from nnunet_taichi.figures.colours import BLUE, GREEN, VERMILION
 
-STYLES = {"": ("disagreement", "#0072B2"), "_baseline": ("fused probability", "#D55E00")}  # hues of Okabe and Ito
-ORACLE, RANDOM = "#009E73", "0.5"
+STYLES = {"": ("disagreement", BLUE), "_baseline": ("fused probability", VERMILION)}
+ORACLE, RANDOM = GREEN, "0.5"
 
 
 def uncertainty_figure(counts: Mapping[str, NDArray[Any]], images: pd.DataFrame) -> Figure:

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.explanation.cases import CaseFiles
 from nnunet_taichi.explanation.features import (
     Features,
@@ -17,9 +18,9 @@ from nnunet_taichi.explanation.features import (
     strongest_channels,
 )
 from nnunet_taichi.explanation.measures import Measures
-from nnunet_taichi.explanation.pictures import TITLES, case_picture, channel_picture, format_dice
+from nnunet_taichi.explanation.pictures import PANELS, case_picture, channel_picture, format_dice
 from nnunet_taichi.explanation.training_maps import difficulty_figure
-from nnunet_taichi.explanation.two_paths import OUTPUTS, Case, TwoPathModel
+from nnunet_taichi.explanation.two_paths import Case, TwoPathModel
 from nnunet_taichi.explanation.uncertainty_curves import uncertainty_figure
 from nnunet_taichi.runtime.files import whole
 
@@ -110,7 +111,7 @@ def _write_case(
     figure = case_picture(
         case, headline, dice, mean_features(model, case, features), math.ceil(10 * measures.largest) / 10
     )
-    by_path = ", ".join(f"{TITLES[output]} {format_dice(image[f'{output}_dice'])}" for output in TITLES)
+    by_path = ", ".join(f"{OUTPUTS[output]} {format_dice(image[f'{output}_dice'])}" for output in PANELS)
     saved = _save(figure, folder, f"cases/{case.name}.png", case.name, f"{case.name}: {by_path}.")
     return {
         "case": case.name,

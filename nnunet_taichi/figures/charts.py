@@ -14,15 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from nnunet_taichi.figures.colours import GRID, INK, LINE, MUTED
 from nnunet_taichi.figures.drawing import data_uri
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Hues of Okabe and Ito, which colour-blind readers can tell apart. What is compared is blue, what with is grey.
-FIRST, OTHER, ACCENT = "#595959", "#0072B2", "#D55E00"
-HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#595959")
-INK, MUTED, LINE = "#1f2328", "#57606a", "#d0d7de"
 DASHED = (0, (4, 2.5))
 WIDTH = 11.0  # inches: 1056 pixels of the page
 COLUMNS = 3  # of panels
@@ -41,7 +38,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#eaeef2",
+    "grid.color": GRID,
     "grid.linewidth": 0.8,
     "xtick.color": LINE,
     "ytick.color": LINE,

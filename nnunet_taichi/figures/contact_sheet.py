@@ -14,10 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from nnunet_taichi.figures.colours import ON_GREY
 from nnunet_taichi.figures.drawing import outline_mask
 
-# Hues of Okabe and Ito, which colour-blind readers can tell apart, less those too dark for a grey image.
-COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#F0E442", "#CC79A7")
 Masks = Mapping[str, NDArray[Any]]
 
 
@@ -103,9 +102,9 @@ def _names(blocks: Sequence[Block], kind: str) -> list[str]:
 def _colours(blocks: Sequence[Block]) -> dict[str, str]:
     """A colour for each mask's name."""
     names = dict.fromkeys(_names(blocks, "outlines") + _names(blocks, "areas"))
-    if len(names) > len(COLOURS):
-        raise ValueError(f"a contact sheet tells {len(COLOURS)} kinds of mask apart, got {len(names)}: {list(names)}")
-    return dict(zip(names, COLOURS, strict=False))
+    if len(names) > len(ON_GREY):
+        raise ValueError(f"a contact sheet tells {len(ON_GREY)} kinds of mask apart, got {len(names)}: {list(names)}")
+    return dict(zip(names, ON_GREY, strict=False))
 
 
 def _legend(blocks: Sequence[Block], colours: Mapping[str, str]) -> list[Line2D | Patch]:

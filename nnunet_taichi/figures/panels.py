@@ -11,13 +11,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from nnunet_taichi.figures.contact_sheet import COLOURS
+from nnunet_taichi.figures.colours import ORANGE, SKY
 from nnunet_taichi.figures.drawing import outline_mask
 
 Array = NDArray[Any]
 Limits = tuple[float, float]
 TO_BE_SEEN = [withStroke(linewidth=1.7, foreground="black")]  # on any colour
-OUTLINES = {"truth": COLOURS[0], "fused mask": COLOURS[1]}
+OUTLINES = {"truth": SKY, "fused mask": ORANGE}
 COLUMNS = 5
 WIDTH, MARGIN, GAP, HEADLINE, LINE, BAR = 7.2, 0.2, 0.07, 0.27, 0.16, 0.07  # inches; a line is one of text
 SMALL = {"fontsize": 7, "parse_math": False}

@@ -10,12 +10,11 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunet_taichi.config import PAPER
+from nnunet_taichi.nnunet.progress import STOCK_EPOCHS
 from nnunet_taichi.nnunet.variables import EXT_VARIABLE
 from nnunet_taichi.trainers.mining import begun_with, find_miner
 from nnunet_taichi.trainers.model_record import configuration_of_model
 from nnunet_taichi.trainers.paper_protocol import PaperTraining
-
-STOCK_EPOCHS = 1000  # nnU-Net sets it in its constructor alone
 
 
 @cache

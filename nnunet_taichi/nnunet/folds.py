@@ -113,9 +113,14 @@ def read_training(fold_folder: Path, ending: str) -> Training:
     with suppress(KeyError, SyntaxError, TypeError, ValueError):  # the model's plans are those of the last fold
         configuration = dict(ast.literal_eval(record["configuration_manager"]))  # nnU-Net keeps it as text
         configuration |= {key: record[key] for key in LENGTHS if key in record}
-    summary = _read_counts(written, ending) or {}
+    summary = read_counts(written, ending) or {}
     state, best = _judge(fold_folder, bool(summary)), checkpoint(fold_folder, "best")
     return Training(fold_folder, state, summary, configuration, best, list_cases(fold_folder / "validation", ending))
+
+
+def train_command(dataset: str, trainer: str, plans: str, configuration: str, fold: str, flag: str = "") -> str:
+    """Write nnU-Net's command that trains a fold."""
+    return f"nnUNetv2_train {dataset} {configuration} {fold} -tr {trainer} -p {plans} {flag}".strip()
 
 
 def checkpoint(fold_folder: str | Path, name: str) -> Path:
@@ -130,10 +135,11 @@ def has_checkpoint(fold_folder: str | Path) -> bool:
 
 def read_summary(fold_folder: Path, ending: str = "") -> dict[str, dict[Values, Counts]] | None:
     """Read the pixels that nnU-Net counted, by case (less the file ending) and label (or region)."""
-    return _read_counts(read_json(fold_folder / SUMMARY), ending)
+    return read_counts(read_json(fold_folder / SUMMARY), ending)
 
 
-def _read_counts(summary: Any, ending: str) -> dict[str, dict[Values, Counts]] | None:
+def read_counts(summary: Any, ending: str) -> dict[str, dict[Values, Counts]] | None:
+    """Take the counts out of a summary.json's content, as `read_summary` does."""
     try:
         entries = summary["metric_per_case"]
         return {_case(entry["prediction_file"], ending): _counts(entry["metrics"]) for entry in entries}

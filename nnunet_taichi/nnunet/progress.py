@@ -7,7 +7,7 @@ from statistics import fmean
 
 from nnunet_taichi.config import PAPER
 
-STOCK_EPOCHS = 1000  # of nnU-Net's trainers
+STOCK_EPOCHS = 1000  # of nnU-Net's trainers, which set it in their constructor alone
 _TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?: "  # before what rank 0 of a training logs
 
 

@@ -14,13 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from nnunet_taichi.figures.charts import (
-    ACCENT,
     DASHED,
-    FIRST,
-    HUES,
-    INK,
-    MUTED,
-    OTHER,
     WIDTH,
     Chart,
     label_grid,
@@ -30,6 +24,7 @@ from nnunet_taichi.figures.charts import (
     title_panel,
     to_chart,
 )
+from nnunet_taichi.figures.colours import ACCENT, FIRST, INK, MUTED, OTHER, SERIES
 
 Curves = Mapping[str, Mapping[str, pd.DataFrame]]
 
@@ -97,7 +92,7 @@ def loss_terms(curves: Curves) -> Chart:
     """Draw the terms of the training loss, averaged over folds."""
     figure, panels = panel_grid(len(curves), height=2.4)
     names = list(dict.fromkeys(t for folds in curves.values() for table in folds.values() for t in _terms(table)))
-    colours = {term: HUES[index % len(HUES)] for index, term in enumerate(names)}
+    colours = {term: SERIES[index % len(SERIES)] for index, term in enumerate(names)}
     dashes = {term: DASHED if index % 2 else "-" for index, term in enumerate(names)}
     for ax, (name, folds) in zip(panels, curves.items(), strict=True):
         mean = pd.concat(folds.values()).groupby("epoch").mean(numeric_only=True)

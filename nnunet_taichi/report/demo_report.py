@@ -1,18 +1,22 @@
 """What `nnunet_taichi demo` shows at its end: a table of scores and a contact sheet."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import blosc2
 import numpy as np
+from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 from numpy.typing import NDArray
 from PIL import Image
 
+from nnunet_taichi.difficulty.storage import MapFolder, read_record
+from nnunet_taichi.evaluation.metrics import overlap
 from nnunet_taichi.figures.contact_sheet import Block, Panel
+from nnunet_taichi.nnunet.folds import read_counts
+from nnunet_taichi.nnunet.json_files import read_json
 from nnunet_taichi.nnunet.runner import Cost
+from nnunet_taichi.runtime.markdown import markdown_table
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,11 @@ def read_scores(summary: Path) -> Scores:
     Its own mean Dice counts a normal image as 0 if one pixel was found in it, and else not at all; so that two trainers
     are averaged over the same cases, normal images are told apart here.
     """
-    cases = json.loads(summary.read_text())["metric_per_case"]
-    metrics = {Path(case["prediction_file"]).stem: case["metrics"]["1"] for case in cases}
+    cases = read_counts(read_json(summary), ".png") or {}
+    lesions = {case: counts[(1,)] for case, counts in cases.items()}
     return Scores(
-        dice={case: metric["Dice"] for case, metric in metrics.items() if metric["n_ref"]},
-        alarms={case: metric["n_pred"] > 0 for case, metric in metrics.items() if not metric["n_ref"]},
+        dice={case: overlap(counts).dice for case, counts in lesions.items() if counts.tp + counts.fn},
+        alarms={case: counts.fp > 0 for case, counts in lesions.items() if not counts.tp + counts.fn},
     )
 
 
@@ -69,16 +73,12 @@ def format_table(results: Mapping[str, Result]) -> str:
     for trainer, result in results.items():
         cells = [cell for each in result.scores.values() for cell in _cells(each)]
         rows.append([trainer, result.plans, *cells, *map(_seconds, (result.cost.seconds, result.cost.cpu_seconds))])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    lines.insert(1, " | ".join("-" * width for width in widths))
-    return "\n".join(f"| {line} |" for line in lines)
+    return markdown_table(rows)
 
 
 def mining_line(maps: Path) -> str:
     """Say how long it took to make the easy/hard maps in a folder."""
-    seconds = json.loads((maps / "difficulty.json").read_text())["seconds"]
-    return f"TaiChi's training includes U-Net++ and its easy/hard maps: {_seconds(seconds)}."
+    return f"TaiChi's training includes U-Net++ and its easy/hard maps: {_seconds(read_record(maps)['seconds'])}."
 
 
 def _seconds(seconds: float | None) -> str:
@@ -129,18 +129,20 @@ def _verdict(case: str, scores: Scores) -> str:
     return "false alarm" if scores.alarms[case] else "nothing found: right"
 
 
-def training_cases_block(preprocessed: Path, maps: Sequence[Path]) -> Block:
+def training_cases_block(preprocessed: Path, maps: Path, cases: Sequence[str]) -> Block:
     """Show training cases with what U-Net++ found easy and hard in them.
 
     Args:
         preprocessed: folder with the preprocessed cases, which the maps fit pixel by pixel.
-        maps: files of easy/hard maps, (1, Y, X), 0 none, 1 easy, 2 hard.
+        maps: folder of easy/hard maps.
+        cases: names of the cases.
     """
     rows: dict[str, list[Panel]] = {"image": [], "truth": [], "easy / hard": []}
-    for path in maps:
-        image = blosc2.open(str(preprocessed / path.name))[:][0, 0]
-        truth = blosc2.open(str(preprocessed / f"{path.stem}_seg.b2nd"))[:][0, 0] == 1
-        level = blosc2.open(str(path))[:][0]
+    folder = MapFolder(maps, nnUNetDatasetBlosc2)
+    for case in cases:
+        image = folder.dataset_class(str(preprocessed), [case]).load_case(case)[0][0, 0]
+        truth = folder.load(case, str(preprocessed))[1][0] == 1
+        level = folder.load_levels(case, str(preprocessed), 1)[0, 0]
         easy, hard = (100 * (level == value).sum() / truth.sum() for value in (1, 2))
         rows["image"].append(Panel(image))
         rows["truth"].append(Panel(image, {"truth": truth}))
@@ -148,4 +150,4 @@ def training_cases_block(preprocessed: Path, maps: Sequence[Path]) -> Block:
         caption = f"easy {easy:.0f}%, hard {hard:.0f}%"
         rows["easy / hard"].append(Panel(image, {"truth": truth}, areas, caption))
     title = "Training cases of fold 0: easy and hard lesion pixels, as U-Net++ found them (uncoloured: neither)"
-    return Block(title, [path.stem for path in maps], rows)
+    return Block(title, cases, rows)

@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.figures.charts import Chart
 from nnunet_taichi.figures.drawing import embed_pixels
 from nnunet_taichi.report.page_tables import PageTable, to_page
 from nnunet_taichi.report.summary_tables import Cell, Column, Table
 
 FILE = "explanation.json"
-OUTPUTS = {
-    "fused": "both paths (fused)",
-    "lesion": "lesion path alone",
-    "background": "background path alone",
-}
 PAGE, HIGHEST = 1056, 900  # pixels that a figure may be wide and high
 LONGEST_EDGE_OF_FIGURE, LONGEST_EDGE_OF_CASE = 1600, 1100
 

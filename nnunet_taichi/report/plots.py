@@ -11,12 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnunet_taichi.figures.charts import (
-    ACCENT,
     DASHED,
-    FIRST,
-    INK,
-    MUTED,
-    OTHER,
     WIDTH,
     Chart,
     label_grid,
@@ -26,6 +21,7 @@ from nnunet_taichi.figures.charts import (
     title_panel,
     to_chart,
 )
+from nnunet_taichi.figures.colours import ACCENT, FIRST, INK, MUTED, OTHER
 
 MOST_POINTS = 4000  # more become a bitmap: as vectors they would be the largest part of the page
 FEWEST_FOR_MEDIAN = 10

@@ -13,6 +13,7 @@ from nnunet_taichi.evaluation.summary import EMPTY_MASKS, SUMMARY_COLUMNS
 from nnunet_taichi.report.sentences import explain_numbers
 from nnunet_taichi.report.summary_tables import Comparison, Table
 from nnunet_taichi.runtime.files import without_nan, write_whole
+from nnunet_taichi.runtime.markdown import markdown_list, markdown_table
 
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -41,12 +42,12 @@ def write_files(comparison: Comparison, folder: Path) -> list[Path]:
 def to_markdown(comparison: Comparison) -> str:
     """Write everything but the full precision as text to read."""
     notes, tables = _contents(comparison)
-    parts = [f"# Comparison on {comparison.dataset}", _bullets(notes)]
+    parts = [f"# Comparison on {comparison.dataset}", markdown_list(notes)]
     for label, of_label in groupby(tables, lambda each: each[0]):
         parts.append(f"## {label}")
-        parts += [f"### {table.title}\n\n{_markdown_table(table)}" for _, table in of_label]
+        parts += [f"### {table.title}\n\n{markdown_table(_texts(table))}" for _, table in of_label]
     if comparison.warnings:
-        parts += ["## Warnings", _bullets(comparison.warnings)]
+        parts += ["## Warnings", markdown_list(comparison.warnings)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -79,10 +80,6 @@ def to_json(comparison: Comparison) -> str:
     return json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
 def _texts(table: Table) -> list[list[str]]:
     """Write titles, rows and quoted rows as texts."""
     written, below = (
@@ -90,14 +87,6 @@ def _texts(table: Table) -> list[list[str]]:
     )
     quoted = [[f"quoted: {method}", *cells] for method, *cells in below]
     return [[column.title for column in table.columns], *written, *quoted]
-
-
-def _markdown_table(table: Table) -> str:
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in _texts(table)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    lines.insert(1, " | ".join("-" * width for width in widths))
-    return "\n".join(f"| {line} |" for line in lines)
 
 
 def _latex_table(caption: str, table: Table) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
-from torch._dynamo import OptimizedModule
-from torch.nn.parallel import DistributedDataParallel
 
 from nnunet_taichi.architectures.backbones import load_imagenet_weights
 from nnunet_taichi.config import MACHINE
+from nnunet_taichi.nnunet.predictor import unwrap
 from nnunet_taichi.trainers.durable import DurableTrainer
 
 ARCHITECTURES = "nnunet_taichi.architectures"
@@ -96,10 +95,3 @@ class ComparisonTrainer(DurableTrainer):
         """Switch a network of several outputs; the others have nothing to switch."""
         if self.several_outputs:
             super().set_deep_supervision_enabled(enabled)
-
-
-def unwrap(network: nn.Module) -> nn.Module:
-    """Return the network inside what distributes and what compiles it."""
-    if isinstance(network, DistributedDataParallel):
-        network = network.module
-    return network._orig_mod if isinstance(network, OptimizedModule) else network

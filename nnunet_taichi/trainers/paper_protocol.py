@@ -13,8 +13,8 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
 from nnunet_taichi.config import PAPER, PUBLISHED, TaiChiConfig
+from nnunet_taichi.nnunet.predictor import unwrap
 from nnunet_taichi.planning.paper import nnUNetPlannerTaichiPaper
-from nnunet_taichi.trainers.comparison import unwrap
 from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.paper_augmentation import paper_transforms
 

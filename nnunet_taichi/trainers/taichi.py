@@ -38,7 +38,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
     """
 
     is_frozen = False  # whether the class's configuration has been the same in all versions
-    difficulty_folder: str | None = None
+    difficulty_folder: str | None = None  # nnU-Net copies it into debug.json, where `explain` reads it
     curve_columns = (*COLUMNS, *(f"loss_{term}" for term in TERMS))
 
     def __init__(

@@ -49,7 +49,10 @@ class nnUNetTrainerTaichi_Model2(nnUNetTrainerTaichi_Model3):
 
 
 class nnUNetTrainerTaichi_Model1(nnUNetTrainerTaichi_Model2):
-    """Tables I and II: the lesion path alone, U-Net_p."""
+    """Tables I and II: U-Net_p, the plan's U-Net for the lesion alone.
+
+    No background path, attention, head, complementary loss or easy regions: its loss is cross-entropy and Dice.
+    """
 
     config = replace(nnUNetTrainerTaichi_Model2.config, lesion_path_only=True)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from PIL import Image
 
 from nnunet_taichi.nnunet.runner import isolated_environment
-from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.trainers import nnUNetTrainerTaichi
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+from saved_bytes import saved_bytes
 
 MakeDataset = Callable[..., str]
 ON_CPU = "" if torch.cuda.is_available() else " -device cpu"  # in the command that trains

@@ -1,10 +1,10 @@
 import torch
+from saved_bytes import saved_bytes
 from torch import nn
 
 from nnunet_taichi.architectures.taichinet import paper_taichinet
 from nnunet_taichi.architectures.unet import UNet
 from nnunet_taichi.config import TaiChiConfig
-from nnunet_taichi.planning.memory import saved_bytes
 
 FLOAT = 4
 

@@ -18,13 +18,14 @@ from tiny_plans import DATASET, make_dataset_json, make_plans
 
 from nnunet_taichi import trainers
 from nnunet_taichi.cli import main
+from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.difficulty.coding import encode_difficulty
 from nnunet_taichi.difficulty.storage import MapFolder
 from nnunet_taichi.explanation import writing
 from nnunet_taichi.explanation.cases import CaseFiles
 from nnunet_taichi.explanation.features import Features, deepest_features, mean_features, strongest_channels
 from nnunet_taichi.explanation.training_maps import difficulty_figure, find_maps
-from nnunet_taichi.explanation.two_paths import OUTPUTS, TwoPathModel
+from nnunet_taichi.explanation.two_paths import TwoPathModel
 from nnunet_taichi.trainers.model_record import CONFIG_KEY
 
 CPU = torch.device("cpu")
