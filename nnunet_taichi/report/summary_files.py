@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from nnunet_taichi.evaluation import quoted, statistics
 from nnunet_taichi.evaluation.metrics import SURFACE_DISTANCES
 from nnunet_taichi.evaluation.summary import EMPTY_MASKS, SUMMARY_COLUMNS
 from nnunet_taichi.report.sentences import explain_numbers
-from nnunet_taichi.report.summary_tables import Comparison, Table
+from nnunet_taichi.report.summary_tables import Comparison
 from nnunet_taichi.runtime.files import without_nan, write_whole
 from nnunet_taichi.runtime.markdown import markdown_list, markdown_table
 
@@ -43,9 +44,9 @@ def to_markdown(comparison: Comparison) -> str:
     """Write everything but the full precision as text to read."""
     notes, tables = _contents(comparison)
     parts = [f"# Comparison on {comparison.dataset}", markdown_list(notes)]
-    for label, of_label in groupby(tables, lambda each: each[0]):
+    for label, of_label in groupby(tables, lambda table: table.label):
         parts.append(f"## {label}")
-        parts += [f"### {table.title}\n\n{markdown_table(_texts(table))}" for _, table in of_label]
+        parts += [f"### {each.title}\n\n{markdown_table([each.header, *each.rows, *each.quoted])}" for each in of_label]
     if comparison.warnings:
         parts += ["## Warnings", markdown_list(comparison.warnings)]
     return "\n\n".join(parts) + "\n"
@@ -55,13 +56,7 @@ def to_latex(comparison: Comparison) -> str:
     """Write the tables as LaTeX to include, with the notes as comments."""
     notes, tables = _contents(comparison)
     comments = "\n".join(f"% {note}" for note in ("needs \\usepackage{booktabs}", *notes))
-    return "\n\n".join([comments, *(_latex_table(f"{label}. {table.title}", table) for label, table in tables)]) + "\n"
-
-
-def _contents(comparison: Comparison) -> tuple[list[str], list[tuple[str, Table]]]:
-    """Give what each format holds: notes, and tables with their labels."""
-    tables = [(label, table) for label, tables in comparison.tables.items() for table in tables]
-    return explain_numbers(comparison), tables
+    return "\n\n".join([comments, *map(_latex_table, tables)]) + "\n"
 
 
 def to_json(comparison: Comparison) -> str:
@@ -80,29 +75,43 @@ def to_json(comparison: Comparison) -> str:
     return json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _texts(table: Table) -> list[list[str]]:
-    """Write titles, rows and quoted rows as texts."""
-    written, below = (
-        [[f"{cell.text} {cell.rest}".rstrip() for cell in row] for row in rows] for rows in (table.rows, table.quoted)
-    )
-    quoted = [[f"quoted: {method}", *cells] for method, *cells in below]
-    return [[column.title for column in table.columns], *written, *quoted]
+class _Texts(NamedTuple):
+    """A table as it is written in any format."""
+
+    label: str
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    quoted: list[list[str]]
 
 
-def _latex_table(caption: str, table: Table) -> str:
-    header, *body = map(_latex_row, _texts(table))
-    if table.quoted:
-        body.insert(len(table.rows), r"\midrule")
+def _contents(comparison: Comparison) -> tuple[list[str], list[_Texts]]:
+    """Give what each format holds: notes and tables."""
+    tables = []
+    for label, table in ((label, each) for label, of_label in comparison.tables.items() for each in of_label):
+        rows, quoted = (
+            [[f"{cell.text} {cell.rest}".rstrip() for cell in row] for row in part]
+            for part in (table.rows, table.quoted)
+        )
+        quoted = [[f"quoted: {method}", *cells] for method, *cells in quoted]
+        tables.append(_Texts(label, table.title, [column.title for column in table.columns], rows, quoted))
+    return explain_numbers(comparison), tables
+
+
+def _latex_table(table: _Texts) -> str:
+    rule = [r"\midrule"] if table.quoted else []
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_latex(caption)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
+            rf"\caption{{{_latex(f'{table.label}. {table.title}')}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
             r"\toprule",
-            header,
+            _latex_row(table.header),
             r"\midrule",
-            *body,
+            *map(_latex_row, table.rows),
+            *rule,
+            *map(_latex_row, table.quoted),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
