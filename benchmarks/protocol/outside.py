@@ -16,7 +16,7 @@ from nnunetv2.paths import nnUNet_raw
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 
 from nnunet_taichi.evaluation.runs import folder_runs
-from nnunet_taichi.evaluation.scoring import COLUMNS, score
+from nnunet_taichi.evaluation.scoring import CASE_COLUMNS, score
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             command = ["nnUNetv2_predict", "-i", str(raw / "imagesTr"), "-o", folder, *model, "-device", "cpu"]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            cases = score(folder_runs([(trainer, Path(folder))], raw / "labelsTr"), 1)[list(COLUMNS)]
+            cases = score(folder_runs([(trainer, Path(folder))], raw / "labelsTr"), 1)[list(CASE_COLUMNS)]
         add(args.o / "per_case.csv", cases.assign(plans=plans, configuration=configuration, fold=fold))
         write_groups(dataset, args.o / "groups.csv")
         print(*cell, f"{cases['dice'].mean():.4f}")

@@ -23,13 +23,13 @@ from scipy.special import logit
 
 from nnunet_taichi.explanation.cases import find_cases, validation_cases
 from nnunet_taichi.explanation.measures import Measures
-from nnunet_taichi.explanation.two_paths import Case, TwoPathModel
+from nnunet_taichi.explanation.two_paths import PredictedCase, TwoPathModel
 
 SHARES = np.linspace(0, 1, 11)
 NEAR = 8  # pixels
 
 
-def mean_dice(cases: Sequence[Case], share: float) -> float:
+def mean_dice(cases: Sequence[PredictedCase], share: float) -> float:
     """Return the mean Dice if the lesion path's logits have the weight `share`."""
     scores = []
     for case in cases:
@@ -40,7 +40,7 @@ def mean_dice(cases: Sequence[Case], share: float) -> float:
     return float(np.mean(scores))
 
 
-def correlate_errors(cases: Sequence[Case]) -> float:
+def correlate_errors(cases: Sequence[PredictedCase]) -> float:
     """Return the correlation of the paths' errors near the lesions; the region must not depend on the errors."""
     errors = []
     for case in cases:

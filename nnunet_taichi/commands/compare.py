@@ -13,7 +13,7 @@ from nnunet_taichi.evaluation.checks import check_runs
 from nnunet_taichi.evaluation.predictions import Run
 from nnunet_taichi.evaluation.quoted import quoted_rows
 from nnunet_taichi.evaluation.runs import find_runs, folder_runs
-from nnunet_taichi.evaluation.scoring import COLUMNS, score, units
+from nnunet_taichi.evaluation.scoring import CASE_COLUMNS, score, units
 from nnunet_taichi.evaluation.statistics import compare_pairs
 from nnunet_taichi.evaluation.summary import Policy, common_cases, normal_images, summarise
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, require_variables
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     per_case = score(runs, args.num_processes)
     comparison = compare(runs, per_case, args.empty_masks, warnings)
     page = make_page(comparison, runs, args.gallery, explanations)
-    write_whole(args.o / "per_case.csv", per_case.to_csv(columns=COLUMNS, index=False, lineterminator="\n"))
+    write_whole(args.o / "per_case.csv", per_case.to_csv(columns=CASE_COLUMNS, index=False, lineterminator="\n"))
     write_files(comparison, args.o)
     write_whole(args.o / "report.html", page)  # last: `benchmark` takes it for a sign that all is written
     print(f"{to_markdown(replace(comparison, quoted=comparison.quoted[:0]))}\n{args.o / 'report.html'}")

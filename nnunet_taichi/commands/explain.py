@@ -14,7 +14,7 @@ from tqdm import tqdm
 from nnunet_taichi.commands.arguments import add_fold_of_a_model, choose_device
 from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.explanation.cases import CaseFiles, find_cases, validation_cases
-from nnunet_taichi.explanation.measures import METRICS, Measures
+from nnunet_taichi.explanation.measures import SHOWN_SCORES, Measures
 from nnunet_taichi.explanation.pictures import PANELS
 from nnunet_taichi.explanation.training_maps import find_maps
 from nnunet_taichi.explanation.two_paths import TwoPathModel
@@ -103,14 +103,16 @@ def _find_files(args: argparse.Namespace, model: TwoPathModel, fold_folder: Path
 def describe(explanation: dict[str, Any]) -> list[str]:
     """Say in lines what explanation.json holds."""
     outputs, risk = explanation["outputs"], explanation["risk_coverage"]
-    scores = {OUTPUTS[name]: [outputs[name][f"{metric}_mean"] for metric in METRICS] for name in PANELS}
+    scores = {OUTPUTS[name]: [outputs[name][f"{metric}_mean"] for metric in SHOWN_SCORES] for name in PANELS}
     worth = {
         "disagreement": [*_aurocs(explanation["auroc"]), risk["aurc"]],
         "fused probability": [*_aurocs(explanation["auroc_baseline"]), risk["aurc_baseline"]],
     }
     better, defined = explanation["auroc"]["better_than_baseline"], explanation["auroc"]["n"]
     return [
-        _table(f"mean of {outputs['fused']['n']} with lesion", [metric.capitalize() for metric in METRICS], scores),
+        _table(
+            f"mean of {outputs['fused']['n']} with lesion", [metric.capitalize() for metric in SHOWN_SCORES], scores
+        ),
         "",
         _table("what tells where it is wrong", ["AUROC of all pixels", "AUROC per image", "AURC"], worth),
         "",

@@ -7,10 +7,10 @@ import torch
 
 MAX_HEADS = 9  # 3^9 - 1 is the last that fits into int16
 
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
+Arrays = TypeVar("Arrays", np.ndarray, torch.Tensor)
 
 
-def split_by_difficulty(level1: Array, level4: Array, ground_truth: Array) -> tuple[Array, Array]:
+def split_by_difficulty(level1: Arrays, level4: Arrays, ground_truth: Arrays) -> tuple[Arrays, Arrays]:
     """Split a lesion by what U-Net++ finds at its first and at its fourth level (equations 23-24).
 
     Args:

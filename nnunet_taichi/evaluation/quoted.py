@@ -53,12 +53,12 @@ def quoted_rows(name: str, with_normal: bool = False) -> pd.DataFrame:
         paper does not know the data set.
     """
     tables = read_tables()
-    found = tables[tables["dataset"] == find_dataset(name)]
+    found = tables[tables["dataset"] == name_in_paper(name)]
     found = found[found["condition"] != (WITHOUT_NORMAL if with_normal else WITH_NORMAL)]
     return found.assign(cases=found["condition"].map({WITH_NORMAL: "all"}).fillna("lesion"))
 
 
-def find_dataset(name: str) -> str:
+def name_in_paper(name: str) -> str:
     """Give the paper's name of a data set, or nothing if it is none of its four.
 
     The name is the user's word for what it is; a converter's reference is of the layout, which phantoms have as well.

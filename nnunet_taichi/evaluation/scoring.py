@@ -11,11 +11,11 @@ from nnunet_taichi.evaluation.metrics import Counts, Overlap, score_mask
 from nnunet_taichi.evaluation.predictions import ComparisonError, Prediction, Run, some
 from nnunet_taichi.runtime.parallel import WorkerDiedError, map_in_processes
 
-__all__ = ["COLUMNS", "read_masks", "score", "units"]
+__all__ = ["CASE_COLUMNS", "read_masks", "score", "units"]
 
 RUN = ("trainer", "plans", "configuration")
 KEY = (*RUN, "fold", "case", "label")
-COLUMNS = (*KEY, *Counts._fields, *Overlap._fields, "hd95", "assd", "n_ref", "n_pred")
+CASE_COLUMNS = (*KEY, *Counts._fields, *Overlap._fields, "hd95", "assd", "n_ref", "n_pred")
 LISTED = 5  # cases that cannot be scored, before the rest are only counted
 
 Row = tuple[Any, ...]
@@ -39,8 +39,8 @@ def score(runs: Sequence[Run], processes: int | None = None) -> pd.DataFrame:
         processes: how many work at once, None for one a core.
 
     Returns:
-        One row a run, case and label, `COLUMNS` and `run`, the run's name. Scores of 0/0 and distances to nothing are
-        NaN; distances are in `units(run)`.
+        One row a run, case and label, `CASE_COLUMNS` and `run`, the run's name. Scores of 0/0 and distances to nothing
+        are NaN; distances are in `units(run)`.
 
     Raises:
         ComparisonError: Masks cannot be read or do not fit, or nnU-Net's summaries counted other pixels.
@@ -58,7 +58,7 @@ def score(runs: Sequence[Run], processes: int | None = None) -> pd.DataFrame:
     if problems := list(dict.fromkeys(result for result in results if isinstance(result, str))):
         rest = [f"{len(problems) - LISTED} more like these"] if len(problems) > LISTED else []
         raise ComparisonError(problems[:LISTED] + rest)
-    per_case = name_runs(pd.DataFrame(chain(*results), columns=COLUMNS))
+    per_case = name_runs(pd.DataFrame(chain(*results), columns=CASE_COLUMNS))
     if stale := _stale_summaries(runs, per_case):
         raise ComparisonError(stale)
     return per_case

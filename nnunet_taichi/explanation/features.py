@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nnunet_taichi.architectures.taichinet import TaiChiNet
-from nnunet_taichi.explanation.two_paths import Case, TwoPathModel
+from nnunet_taichi.explanation.two_paths import PredictedCase, TwoPathModel
 
 Maps = Mapping[str, Mapping[str, Any]]  # path -> "before" and, where there is attention, "after" -> array
 
@@ -35,7 +35,7 @@ class Features:
 
 
 @torch.inference_mode()
-def deepest_features(model: TwoPathModel, case: Case) -> Features:
+def deepest_features(model: TwoPathModel, case: PredictedCase) -> Features:
     """Run both encoders, and attention, on a whole preprocessed image, padded to what the network divides."""
     network, device = model.network.eval(), model.predictor.device
     divisor = [int(size) for size in np.prod(network.positive.encoder.strides, 0)]
@@ -82,26 +82,28 @@ def strongest_channels(features: Features, count: int) -> dict[str, list[int]]:
     }
 
 
-def mean_features(model: TwoPathModel, case: Case, features: Features) -> Maps:
+def mean_features(model: TwoPathModel, case: PredictedCase, features: Features) -> Maps:
     """Average over the channels and enlarge to the size of the image file: (1, Z, Y, X)."""
     return _enlarge_all(model, case, features, lambda path, maps: maps.mean(0, keepdim=True))
 
 
 def channel_features(
-    model: TwoPathModel, case: Case, features: Features, channels: Mapping[str, Sequence[int]]
+    model: TwoPathModel, case: PredictedCase, features: Features, channels: Mapping[str, Sequence[int]]
 ) -> Maps:
     """Pick channels and enlarge them to the size of the image file: (channels, Z, Y, X)."""
     return _enlarge_all(model, case, features, lambda path, maps: maps[channels[path]])
 
 
-def _enlarge_all(model: TwoPathModel, case: Case, features: Features, pick: Callable[[str, Tensor], Tensor]) -> Maps:
+def _enlarge_all(
+    model: TwoPathModel, case: PredictedCase, features: Features, pick: Callable[[str, Tensor], Tensor]
+) -> Maps:
     return {
         path: {moment: _enlarge(model, case, features, pick(path, maps)) for moment, maps in moments.items()}
         for path, moments in features.maps.items()
     }
 
 
-def _enlarge(model: TwoPathModel, case: Case, features: Features, maps: Tensor) -> NDArray[Any]:
+def _enlarge(model: TwoPathModel, case: PredictedCase, features: Features, maps: Tensor) -> NDArray[Any]:
     """Bring maps (M, *coarse) to the size of the image file, by the steps by which the host brings probabilities."""
     plans, configuration, properties = model.plans, model.configuration, case.properties
     maps = F.interpolate(maps[None], features.padded, mode="trilinear")[0][(slice(None), *features.window)]

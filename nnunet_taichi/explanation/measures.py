@@ -16,9 +16,9 @@ from nnunet_taichi.evaluation.uncertainty import (
     image_uncertainty,
     risk_coverage,
 )
-from nnunet_taichi.explanation.two_paths import Case
+from nnunet_taichi.explanation.two_paths import PredictedCase
 
-METRICS = ("dice", "jaccard", "precision", "sensitivity")
+SHOWN_SCORES = ("dice", "jaccard", "precision", "sensitivity")
 UNCERTAINTIES = {"": "disagreement", "_baseline": "ambiguity"}  # ending of a column -> attribute of a case
 
 
@@ -30,7 +30,7 @@ class Measures:
         self._counts: dict[str, dict[str, NDArray[Any]]] = {}  # class or region -> ending -> right and wrong pixels
         self.largest = 0.0  # disagreement
 
-    def add(self, case: Case) -> None:
+    def add(self, case: PredictedCase) -> None:
         """Measure a case."""
         self.largest = max(self.largest, float(case.disagreement.max()))
         for head, label in enumerate(case.heads):
@@ -46,7 +46,7 @@ class Measures:
                 counts[ending] = counts.get(ending, 0) + count_scores(scores, errors)
             for output, mask in masks.items():
                 scored = overlap(count_pixels(truth, mask, valid))
-                row |= {f"{output}_{metric}": getattr(scored, metric) for metric in METRICS}
+                row |= {f"{output}_{metric}": getattr(scored, metric) for metric in SHOWN_SCORES}
             self._rows.append(row)
 
     @property
@@ -94,7 +94,7 @@ class Measures:
         lesions = rows[rows["n_ref"] > 0].fillna(0)  # a precision of nothing found
         normal = rows[rows["n_ref"] == 0]
         outputs = {
-            output: {f"{metric}_mean": lesions[f"{output}_{metric}"].mean() for metric in METRICS}
+            output: {f"{metric}_mean": lesions[f"{output}_{metric}"].mean() for metric in SHOWN_SCORES}
             | {"n": len(lesions), "normal": len(normal), "normal_clean": int(normal[f"{output}_dice"].isna().sum())}
             for output in OUTPUTS
         }

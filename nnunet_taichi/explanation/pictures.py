@@ -1,25 +1,22 @@
 """Pictures of one case: outputs, disagreement and features; all but features on the same scales in all cases."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.explanation.features import Maps
-from nnunet_taichi.explanation.two_paths import Case
-from nnunet_taichi.figures.drawing import fullest_slice
+from nnunet_taichi.explanation.two_paths import PredictedCase
+from nnunet_taichi.figures.drawing import Array, fullest_slice
 from nnunet_taichi.figures.panels import SMALL, Limits, Page
 
-Array = NDArray[Any]
 PANELS = ("lesion", "background", "fused")  # from the left
 PROBABILITY, DISAGREEMENT, FEATURES = "viridis", "inferno", "magma"  # all perceptually uniform
 
 
 def case_picture(
-    case: Case,
+    case: PredictedCase,
     headline: str,
     dice: Mapping[str, Mapping[str, float]],
     means: Maps,
@@ -46,7 +43,7 @@ def case_picture(
     return page.figure
 
 
-def _draw_outputs(page: Page, case: Case, head: int, z: int, dice: Mapping[str, float]) -> None:
+def _draw_outputs(page: Page, case: PredictedCase, head: int, z: int, dice: Mapping[str, float]) -> None:
     """Draw the image, and what both paths and their fusion take for lesion."""
     truth = {"truth": case.truth[head, z]}
     outlines = truth | {"fused mask": case.masks["fused"][head, z]}
@@ -59,7 +56,7 @@ def _draw_outputs(page: Page, case: Case, head: int, z: int, dice: Mapping[str, 
         ax.set_xlabel(format_dice(dice[output]), labelpad=2, **SMALL)
 
 
-def _draw_means(page: Page, row: int, case: Case, z: int, means: Maps) -> None:
+def _draw_means(page: Page, row: int, case: PredictedCase, z: int, means: Maps) -> None:
     """Draw the mean features of both paths, each on a scale of its own: attention adds much to them."""
     outline, column = {"truth": np.any(case.truth[:, z], 0)}, 0
     for path, moments in means.items():
@@ -71,7 +68,7 @@ def _draw_means(page: Page, row: int, case: Case, z: int, means: Maps) -> None:
     page.legend(row, 4, "" if column == 4 else "no attention")
 
 
-def channel_picture(case: Case, headline: str, channels: Mapping[str, Sequence[int]], maps: Maps) -> Figure:
+def channel_picture(case: PredictedCase, headline: str, channels: Mapping[str, Sequence[int]], maps: Maps) -> Figure:
     """Draw the strongest channels of both paths, a row a channel, beside the image (as in figure 4).
 
     Args:
@@ -100,7 +97,7 @@ def _title(path: str, moment: str, moments: Mapping[str, Array]) -> str:
     return f"{OUTPUTS[path]}, {moment}" if len(moments) > 1 else OUTPUTS[path]
 
 
-def shown_slice(case: Case) -> int:
+def shown_slice(case: PredictedCase) -> int:
     """Return the slice with the most lesion or, in a normal case, with the most of what was claimed."""
     return fullest_slice([*case.truth], [*case.claimed])
 

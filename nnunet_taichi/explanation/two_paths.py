@@ -11,22 +11,19 @@ import numpy as np
 import torch
 from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nnunet_taichi.architectures.taichinet import TaiChiNet
 from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.difficulty.levels import true_heads
-from nnunet_taichi.evaluation.uncertainty import ambiguity, disagreement
+from nnunet_taichi.evaluation.uncertainty import Array, ambiguity, disagreement
 from nnunet_taichi.explanation.cases import CaseFiles
 from nnunet_taichi.nnunet.json_files import require_json
 from nnunet_taichi.nnunet.predictor import expect_outputs, unwrap
 
-Array = NDArray[Any]
-
 
 @dataclass(frozen=True)
-class Case:
+class PredictedCase:
     """One image and what the network says of it, at the size of the image file.
 
     Attributes:
@@ -108,7 +105,7 @@ class TwoPathModel:
         names = {tuple(np.atleast_1d(labels)): name for name, labels in self.dataset_json["labels"].items()}
         return {names[tuple(np.atleast_1d(labels))]: labels for labels in kept}
 
-    def predict(self, files: CaseFiles) -> Case:
+    def predict(self, files: CaseFiles) -> PredictedCase:
         """Predict a case, as nnUNetv2_predict does, three times out of one pass."""
         reader = self.plans.image_reader_writer_class()
         image, properties = reader.read_images(files.images)
@@ -126,7 +123,7 @@ class TwoPathModel:
             )
             probabilities[output] = all_probabilities[-len(self.heads) :]  # labels have the background's first
             masks[output] = true_heads(segmentation, self.labels)
-        return Case(
+        return PredictedCase(
             name=files.name,
             heads=tuple(self.heads),
             image=image,

@@ -20,7 +20,7 @@ from nnunet_taichi.explanation.features import (
 from nnunet_taichi.explanation.measures import Measures
 from nnunet_taichi.explanation.pictures import PANELS, case_picture, channel_picture, format_dice
 from nnunet_taichi.explanation.training_maps import difficulty_figure
-from nnunet_taichi.explanation.two_paths import Case, TwoPathModel
+from nnunet_taichi.explanation.two_paths import PredictedCase, TwoPathModel
 from nnunet_taichi.explanation.uncertainty_curves import uncertainty_figure
 from nnunet_taichi.runtime.files import whole
 
@@ -101,7 +101,7 @@ def _write_difficulty(model: TwoPathModel, maps: Path, preprocessed: Path, folde
 
 
 def _write_case(
-    model: TwoPathModel, case: Case, features: Features, measures: Measures, folder: Path
+    model: TwoPathModel, case: PredictedCase, features: Features, measures: Measures, folder: Path
 ) -> dict[str, Any]:
     """Write the picture of a case and return its entry of explanation.json."""
     table = measures.table.set_index(["case", "label"]).loc[case.name]
@@ -122,7 +122,9 @@ def _write_case(
     }
 
 
-def _write_channels(model: TwoPathModel, case: Case, features: Features, caption: str, folder: Path) -> dict[str, Any]:
+def _write_channels(
+    model: TwoPathModel, case: PredictedCase, features: Features, caption: str, folder: Path
+) -> dict[str, Any]:
     """Write the strongest channels of a case and return their entry of explanation.json."""
     channels = strongest_channels(features, CHANNELS)
     maps = channel_features(model, case, features, channels)

@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 DASHED = (0, (4, 2.5))
 WIDTH = 11.0  # inches: 1056 pixels of the page
-COLUMNS = 3  # of panels
+PANELS_A_ROW = 3  # of panels
 LONGEST_TITLE = 34  # letters that fit over a panel
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "none",
@@ -104,9 +104,9 @@ def to_chart(figure: Figure, title: str, alt: str, caption: str) -> Chart:
 
 def panel_grid(count: int, height: float, **share: Any) -> tuple[Figure, list[Axes]]:
     """Make a figure of `count` panels (height in inches), row by row; what `subplots` takes may be shared."""
-    columns = count if count < COLUMNS else 2 if count == 4 else COLUMNS  # no panel alone in a row of three
+    columns = count if count < PANELS_A_ROW else 2 if count == 4 else PANELS_A_ROW  # no panel alone in a row of three
     rows = math.ceil(count / columns)
-    width = WIDTH if columns > 1 else WIDTH * 2 / COLUMNS
+    width = WIDTH if columns > 1 else WIDTH * 2 / PANELS_A_ROW
     figure = Figure(figsize=(width, 0.35 + height * rows), layout=ConstrainedLayoutEngine(h_pad=0.07))
     axes = figure.subplots(rows, columns, squeeze=False, **share)
     for ax in axes.flat[count:]:

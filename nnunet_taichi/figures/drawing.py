@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 FORMATS: dict[str, dict[str, Any]] = {"webp": {"quality": 80}, "jpeg": {"quality": 80}, "png": {}}
+Array = NDArray[Any]
 Volume = NDArray[np.bool_]  # (Z, Y, X), in 2D with Z = 1
 
 

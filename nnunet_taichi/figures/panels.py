@@ -9,16 +9,14 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from numpy.typing import NDArray
 
 from nnunet_taichi.figures.colours import ORANGE, SKY
-from nnunet_taichi.figures.drawing import outline_mask
+from nnunet_taichi.figures.drawing import Array, outline_mask
 
-Array = NDArray[Any]
 Limits = tuple[float, float]
 TO_BE_SEEN = [withStroke(linewidth=1.7, foreground="black")]  # on any colour
 OUTLINES = {"truth": SKY, "fused mask": ORANGE}
-COLUMNS = 5
+PANELS_A_ROW = 5
 WIDTH, MARGIN, GAP, HEADLINE, LINE, BAR = 7.2, 0.2, 0.07, 0.27, 0.16, 0.07  # inches; a line is one of text
 SMALL = {"fontsize": 7, "parse_math": False}
 
@@ -41,7 +39,7 @@ class Page:
         headline: str,
     ) -> None:
         self.shape, self.aspect = tuple(shape), spacing[0] / spacing[1]
-        self.width = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
+        self.width = (WIDTH - 2 * MARGIN - (PANELS_A_ROW - 1) * GAP) / PANELS_A_ROW
         self.height = self.width * shape[0] / shape[1] * self.aspect
         heights = {"panels": self.height + 2 * LINE, "bars": BAR + 2.2 * LINE}
         self.tops = HEADLINE + np.cumsum([0, *(heights[row] for row in rows)])

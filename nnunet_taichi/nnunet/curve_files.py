@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nnunet_taichi.nnunet.curve_table import COLUMNS, CURVES
+from nnunet_taichi.nnunet.curve_table import CURVE_COLUMNS, CURVES
 
 _MESSAGE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?: (.*?)\s*")
 _EPOCH = re.compile(r"Epoch (\d+)")
@@ -29,16 +29,16 @@ def read_curves(fold_folder: Path) -> pd.DataFrame:
         fold_folder: a trainer's `fold_x`.
 
     Returns:
-        The `COLUMNS`, then the terms of the loss; NaN (stage: "") where a value was not logged or is no number. Empty
-        without a log, or with one that cannot be read.
+        The `CURVE_COLUMNS`, then the terms of the loss; NaN (stage: "") where a value was not logged or is no number.
+        Empty without a log, or with one that cannot be read.
     """
     file = Path(fold_folder) / CURVES
     try:
         rows = pd.read_csv(file) if file.is_file() else _read_logs(Path(fold_folder))
     except (OSError, ValueError):  # ValueError: nothing in it, no table, no text
         rows = pd.DataFrame()
-    terms = [name for name in rows.columns if name not in COLUMNS]
-    curves = rows.reindex(columns=[*COLUMNS, *terms])
+    terms = [name for name in rows.columns if name not in CURVE_COLUMNS]
+    curves = rows.reindex(columns=[*CURVE_COLUMNS, *terms])
     for name in curves.columns.drop("stage"):
         curves[name] = pd.to_numeric(curves[name], errors="coerce").astype(float)
     curves["stage"] = curves["stage"].astype(object).fillna("").astype(str)
@@ -55,7 +55,7 @@ def _keep_last_branch(rows: pd.DataFrame) -> pd.DataFrame:
 def _read_logs(folder: Path) -> pd.DataFrame:
     """Read all the host's logs of a fold: each start of the training writes a new one."""
     logs = sorted(folder.glob("training_log_*.txt"), key=_started)
-    return pd.DataFrame([row for log in logs for row in _read_log(log)], columns=[*COLUMNS])
+    return pd.DataFrame([row for log in logs for row in _read_log(log)], columns=[*CURVE_COLUMNS])
 
 
 def _started(log: Path) -> list[int]:

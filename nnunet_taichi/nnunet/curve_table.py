@@ -1,7 +1,7 @@
 """The table of a training's curves, which trainers write and reports read: one row an epoch."""
 
 CURVES = "taichi_curves.csv"  # in the fold's folder
-COLUMNS = (
+CURVE_COLUMNS = (
     "epoch",  # from 0
     "stage",  # whole, easy or hard
     "iterations",

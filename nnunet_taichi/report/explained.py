@@ -21,7 +21,7 @@ LONGEST_EDGE_OF_FIGURE, LONGEST_EDGE_OF_CASE = 1600, 1100
 
 
 @dataclass(frozen=True)
-class Picture:
+class CasePicture:
     """A case's picture and what is said of it."""
 
     name: str
@@ -37,7 +37,7 @@ class Explanation:
     table: PageTable
     notes: Sequence[str]
     charts: Sequence[Chart]
-    cases: Sequence[Picture]
+    cases: Sequence[CasePicture]
 
 
 def read_explanation(folder: Path) -> Explanation:
@@ -107,10 +107,10 @@ def _figure(figure: Mapping[str, str], folder: Path) -> Chart:
     )
 
 
-def _case(case: Mapping[str, Any], folder: Path) -> Picture:
+def _case(case: Mapping[str, Any], folder: Path) -> CasePicture:
     dice = ", ".join(f"{output} {_number(value)}" for output, value in case["dice"].items())
     text = f"Dice: {dice}. AUROC {_number(case['auroc'])}, uncertainty {_number(case['uncertainty'])}"
-    return Picture(case["case"], text, embed_pixels(_read(folder / case["picture"]), LONGEST_EDGE_OF_CASE))
+    return CasePicture(case["case"], text, embed_pixels(_read(folder / case["picture"]), LONGEST_EDGE_OF_CASE))
 
 
 def _read(path: Path) -> Any:

@@ -161,7 +161,7 @@ def explain_choice(cases: Sequence[GalleryCase], per_case: pd.DataFrame) -> str:
     return chosen + " They are the extremes, and no sample of all."
 
 
-def to_json(cases: Sequence[GalleryCase], runs: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
+def gallery_data(cases: Sequence[GalleryCase], runs: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
     """Give what the page's script needs; runs and labels are their places in the lists, as in the pictures' ids."""
     return {
         "runs": runs,

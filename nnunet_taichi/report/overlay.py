@@ -11,13 +11,11 @@ from skimage.measure import approximate_polygon, find_contours
 
 from nnunet_taichi.evaluation.mask_files import MaskReader
 from nnunet_taichi.evaluation.predictions import Prediction
-from nnunet_taichi.figures.drawing import embed_pixels, fullest_slice, grey_levels, scale_to
+from nnunet_taichi.figures.drawing import Volume, embed_pixels, fullest_slice, grey_levels, scale_to
 
 STRAY_PIXELS = 0.4  # of the picture; a contour may leave the mask by so much: stairs become slopes, shapes are kept
 FEW_POINTS = 9  # of the contour of two pixels and less, which stays as it is
 MOST_POINTS = 10_000  # of a path, about 100 kB; noise has more: its smallest contours go, the rest is made coarser
-
-Volume = NDArray[np.bool_]  # (Z, Y, X), in 2D with Z = 1
 
 
 @dataclass(frozen=True)

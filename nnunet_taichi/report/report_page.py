@@ -18,7 +18,7 @@ from nnunet_taichi.figures.charts import Chart
 from nnunet_taichi.nnunet.curve_files import read_curves
 from nnunet_taichi.report.curve_figures import curve_charts
 from nnunet_taichi.report.explained import Explanation
-from nnunet_taichi.report.gallery import LIMIT, build_gallery, explain_choice, gallery_cases, to_json
+from nnunet_taichi.report.gallery import LIMIT, build_gallery, explain_choice, gallery_cases, gallery_data
 from nnunet_taichi.report.page_tables import page_tables
 from nnunet_taichi.report.plots import box_plots, difference_plots, size_plots
 from nnunet_taichi.report.sentences import explain_tables, find_best, list_facts
@@ -92,7 +92,7 @@ def _page(
     by_name = dict(zip(names.values(), runs, strict=True))
     labels = list(per_case["label"].unique())
     cases = build_gallery(by_name, per_case, gallery_cases(per_case, limit))
-    gallery, choice = to_json(cases, list(by_name), labels), explain_choice(cases, per_case)
+    gallery, choice = gallery_data(cases, list(by_name), labels), explain_choice(cases, per_case)
     tables = {label: list(page_tables(each, names)) for label, each in comparison.tables.items()}
     return {
         "title": f"Comparison on {comparison.dataset}" if comparison.dataset else "Comparison",

@@ -11,7 +11,7 @@ from batchgenerators.utilities.file_and_folder_operations import join
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from nnunet_taichi.config import TaiChiConfig
-from nnunet_taichi.nnunet.curve_table import COLUMNS, CURVES
+from nnunet_taichi.nnunet.curve_table import CURVE_COLUMNS, CURVES
 from nnunet_taichi.runtime.files import write_whole
 from nnunet_taichi.trainers.curves import Epoch, read_log, take_gpu_peak, write_curves
 from nnunet_taichi.trainers.loading_watch import LoadingWatch
@@ -30,7 +30,7 @@ class DurableTrainer(nnUNetTrainer):
     """
 
     config = TaiChiConfig()
-    curve_columns: tuple[str, ...] = COLUMNS
+    curve_columns: tuple[str, ...] = CURVE_COLUMNS
 
     def on_train_start(self) -> None:
         """Set the rhythm of checkpoints; the host's 50 epochs leave a short training nothing to resume from."""

@@ -16,7 +16,7 @@ from nnunet_taichi.curriculum import stage, warmup_epochs
 from nnunet_taichi.difficulty.coding import check_heads
 from nnunet_taichi.difficulty.transforms import ConvertSegmentationKeepDifficulty
 from nnunet_taichi.losses.taichi_loss import TERMS, TaiChiLoss
-from nnunet_taichi.nnunet.curve_table import COLUMNS
+from nnunet_taichi.nnunet.curve_table import CURVE_COLUMNS
 from nnunet_taichi.trainers.curves import sum_over_ranks
 from nnunet_taichi.trainers.durable import DurableTrainer
 from nnunet_taichi.trainers.mining import Mining, begun_with
@@ -39,7 +39,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
 
     is_frozen = False  # whether the class's configuration has been the same in all versions
     difficulty_folder: str | None = None  # nnU-Net copies it into debug.json, where `explain` reads it
-    curve_columns = (*COLUMNS, *(f"loss_{term}" for term in TERMS))
+    curve_columns = (*CURVE_COLUMNS, *(f"loss_{term}" for term in TERMS))
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from nnunet_taichi.evaluation.quoted import quoted_rows
 from nnunet_taichi.evaluation.scoring import score
 from nnunet_taichi.evaluation.statistics import compare_pairs
 from nnunet_taichi.evaluation.summary import normal_images, summarise
-from nnunet_taichi.nnunet.curve_table import COLUMNS
+from nnunet_taichi.nnunet.curve_table import CURVE_COLUMNS
 from nnunet_taichi.nnunet.folds import read_training
 from nnunet_taichi.phantoms import phantom
 from nnunet_taichi.report.report_page import make_page
@@ -86,7 +86,7 @@ def write_curves(folder: Path) -> None:
         [0, "easy", 40, 20.0, 0.01, 1.5, 1.2, 0.4, 1.0, 0.2, 0.6, 0.5],
         [1, "hard", 40, 22.0, 0.01, 1.1, 1.0, 0.6, 1.0, 0.2, 0.6, 0.3],
     ]
-    pd.DataFrame(rows, columns=[*COLUMNS, "loss_positive_dice"]).to_csv(folder / "taichi_curves.csv", index=False)
+    pd.DataFrame(rows, columns=[*CURVE_COLUMNS, "loss_positive_dice"]).to_csv(folder / "taichi_curves.csv", index=False)
 
 
 def compare(per_case: pd.DataFrame, dataset: str = "Dataset101_BUSI", warnings: Sequence[str] = ()) -> Comparison:

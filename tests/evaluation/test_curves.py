@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from nnunet_taichi.nnunet.curve_files import read_curves
-from nnunet_taichi.nnunet.curve_table import COLUMNS
+from nnunet_taichi.nnunet.curve_table import CURVE_COLUMNS
 
 HEAD = """
 #######################################################################
@@ -34,7 +34,7 @@ def write_log(folder: Path, time: str, *parts: str) -> None:
 def test_a_log_of_the_host(tmp_path: Path) -> None:
     write_log(tmp_path, "2026_9_30_23_50_45", epoch(0, 1.5, stage="easy"), epoch(1, 0.75, stage="hard"))
     curves = read_curves(tmp_path)
-    assert list(curves.columns) == list(COLUMNS)
+    assert list(curves.columns) == list(CURVE_COLUMNS)
     assert curves["epoch"].tolist() == [0, 1]
     assert curves["stage"].tolist() == ["easy", "hard"]
     assert curves["train_loss"].tolist() == [1.5, 0.75]
@@ -85,11 +85,11 @@ def test_an_epoch_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
 
 def test_our_own_table_comes_before_the_logs(tmp_path: Path) -> None:
     write_log(tmp_path, "2026_9_30_23_50_45", epoch(0, 9.0), epoch(1, 9.0), epoch(2, 9.0))
-    header = ",".join([*COLUMNS, "loss_difficulty"])
+    header = ",".join([*CURVE_COLUMNS, "loss_difficulty"])
     lines = ["0,easy,40,21.5,0.01,1.5,0.9,0.5,1.25,0.1,0.7,0.25", "1,hard,40,20,0.009,1.2,0.8,,,0.1,0.7,"]
     (tmp_path / "taichi_curves.csv").write_text("\n".join([header, *lines, lines[1].replace("1.2", "1.1")]) + "\n")
     curves = read_curves(tmp_path)
-    assert list(curves.columns) == [*COLUMNS, "loss_difficulty"]
+    assert list(curves.columns) == [*CURVE_COLUMNS, "loss_difficulty"]
     assert curves["epoch"].tolist() == [0, 1]
     assert curves["train_loss"].tolist() == [1.5, 1.1]
     assert curves["loss_difficulty"].tolist() == pytest.approx([0.25, np.nan], nan_ok=True)
@@ -104,7 +104,7 @@ def test_no_log_at_all(tmp_path: Path) -> None:
     curves = read_curves(tmp_path)
     assert curves.empty
     assert isinstance(curves, pd.DataFrame)
-    assert list(curves.columns) == list(COLUMNS)
+    assert list(curves.columns) == list(CURVE_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_table_that_cannot_be_read_is_no_curves(tmp_path: Path, content: bytes
     (tmp_path / "taichi_curves.csv").write_bytes(content)
     curves = read_curves(tmp_path)
     assert curves.empty
-    assert list(curves.columns[: len(COLUMNS)]) == list(COLUMNS)
+    assert list(curves.columns[: len(CURVE_COLUMNS)]) == list(CURVE_COLUMNS)
 
 
 def test_what_is_no_number_in_a_table_is_not_logged(tmp_path: Path) -> None:

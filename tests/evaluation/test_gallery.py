@@ -20,7 +20,7 @@ from nnunet_taichi.evaluation.predictions import Prediction
 from nnunet_taichi.evaluation.runs import find_runs
 from nnunet_taichi.evaluation.scoring import score
 from nnunet_taichi.figures.drawing import embed_pixels, fullest_slice, grey_levels
-from nnunet_taichi.report.gallery import GalleryCase, build_gallery, gallery_cases, group_of, to_json
+from nnunet_taichi.report.gallery import GalleryCase, build_gallery, gallery_cases, gallery_data, group_of
 from nnunet_taichi.report.overlay import outline, read_overlay
 
 
@@ -233,7 +233,7 @@ def test_a_run_that_lacks_a_case_is_left_out_of_it(tmp_path: Path) -> None:
     one = make_runs(tmp_path / "one", ["benign_00"], {"b": shifted(2)}, size=48)
     shown = gallery_of(both + one, score(both + one, 1))
     assert list(shown["benign_01"].scores) == [both[0].trainer]
-    scores = to_json(list(shown.values()), [both[0].trainer, one[0].trainer], ["lesion"])["cases"]
+    scores = gallery_data(list(shown.values()), [both[0].trainer, one[0].trainer], ["lesion"])["cases"]
     lacking = next(case for case in scores if case["name"] == "benign_01")
     assert lacking["scores"][1] == [None]
 

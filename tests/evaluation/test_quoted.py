@@ -4,7 +4,7 @@ import pytest
 
 from nnunet_taichi import trainers
 from nnunet_taichi.dataset_conversion import busi, dataset_b, refuge, tn_scui
-from nnunet_taichi.evaluation.quoted import find_dataset, quoted_rows, read_tables, remarks
+from nnunet_taichi.evaluation.quoted import name_in_paper, quoted_rows, read_tables, remarks
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_one_trainer_has_the_same_numbers_in_all_tables_of_the_same_data(tables)
     [(busi, "BUSI"), (dataset_b, "Dataset B"), (tn_scui, "TN-SCUI2020"), (refuge, "REFUGE")],
 )
 def test_data_sets_of_the_converters_are_known(converter, dataset, tables):
-    assert find_dataset(f"Dataset100_{converter.DEFAULT_NAME}") == dataset
+    assert name_in_paper(f"Dataset100_{converter.DEFAULT_NAME}") == dataset
     assert dataset in set(tables["dataset"])
     labels = set(converter.DESCRIPTION.labels) - {"background"}
     assert set(tables.loc[tables["dataset"] == dataset, "label"]) == labels
@@ -109,7 +109,7 @@ def test_data_sets_of_the_converters_are_known(converter, dataset, tables):
     ],
 )
 def test_data_sets_are_known_by_name(name, dataset):
-    assert find_dataset(name) == dataset
+    assert name_in_paper(name) == dataset
 
 
 def test_busi_is_quoted_with_normal_cases_or_without():

@@ -13,7 +13,7 @@ from results_tree import LESION, ResultsTree, write_image, write_json
 from nnunet_taichi.evaluation.checks import check_runs
 from nnunet_taichi.evaluation.predictions import ComparisonError
 from nnunet_taichi.evaluation.runs import find_runs, folder_runs
-from nnunet_taichi.evaluation.scoring import COLUMNS, read_masks, score, units
+from nnunet_taichi.evaluation.scoring import CASE_COLUMNS, read_masks, score, units
 
 REGIONS = {"background": 0, "disc": [1, 2], "cup": 2}
 IGNORE = {"background": 0, "rim": 1, "core": 2, "ignore": 3}
@@ -83,8 +83,8 @@ def test_counts_are_those_of_the_host(tmp_path, monkeypatch, labels, keywords):
 
 def test_table(tree):
     per_case = score(find(), 1)
-    assert tuple(per_case.columns) == (*COLUMNS, "run")
-    assert tuple(COLUMNS) == (
+    assert tuple(per_case.columns) == (*CASE_COLUMNS, "run")
+    assert tuple(CASE_COLUMNS) == (
         *("trainer", "plans", "configuration", "fold", "case", "label", "tp", "fp", "fn", "tn", "dice", "jaccard"),
         *("accuracy", "precision", "sensitivity", "specificity", "hd95", "assd", "n_ref", "n_pred"),
     )  # fmt: skip

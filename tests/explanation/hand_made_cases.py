@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nnunet_taichi.explanation.two_paths import Case
+from nnunet_taichi.explanation.two_paths import PredictedCase
 
 
 def make_case(name="case", heads=("lesion",), shape=(1, 4, 6), valid=None, spacing=(1.0, 1.0, 1.0), **arrays):
@@ -10,7 +10,7 @@ def make_case(name="case", heads=("lesion",), shape=(1, 4, 6), valid=None, spaci
     full = (len(heads), *shape)
     given = {key: np.asarray(value, float).reshape(full) for key, value in arrays.items()}
     probabilities = {output: given.get(output, np.zeros(full)) for output in ("fused", "lesion", "background")}
-    return Case(
+    return PredictedCase(
         name=name,
         heads=heads,
         image=np.arange(np.prod(shape), dtype=np.float32).reshape(1, *shape),

@@ -16,7 +16,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunet_taichi import trainers
 from nnunet_taichi.difficulty import storage
 from nnunet_taichi.losses.taichi_loss import TERMS
-from nnunet_taichi.nnunet.curve_table import COLUMNS, CURVES
+from nnunet_taichi.nnunet.curve_table import CURVE_COLUMNS, CURVES
 from nnunet_taichi.trainers import curves
 from nnunet_taichi.trainers.curves import sum_over_ranks, take_gpu_peak, write_curves
 
@@ -127,7 +127,7 @@ def test_easy_to_hard(dataset: Path, start_trainer: StartTrainer) -> None:
 
     rows = read(file_of(trainer))
     check_log(trainer, rows)
-    assert list(rows[0]) == [*COLUMNS, *LOSSES]
+    assert list(rows[0]) == [*CURVE_COLUMNS, *LOSSES]
     assert [row["stage"] for row in rows] == ["easy", "hard", "hard", "hard"]
     assert {row["iterations"] for row in rows} == {"2"}
     for row, seen in zip(rows, targets, strict=True):
@@ -139,7 +139,7 @@ def test_easy_to_hard(dataset: Path, start_trainer: StartTrainer) -> None:
 
     miner = read(folder.parent / CURVES)
     assert epochs_of(miner) == list(range(miner_epochs(4)))
-    assert list(miner[0]) == list(COLUMNS)
+    assert list(miner[0]) == list(CURVE_COLUMNS)
     assert {(row["stage"], row["easy_share"], row["hard_share"]) for row in miner} == {("", "", "")}
 
 
@@ -220,7 +220,7 @@ def test_fresh_start_begins_anew(
     record_epochs(monkeypatch, stop_before=1)
     fresh = start_trainer(SHORT)
     fresh.on_train_start()
-    assert file_of(fresh).read_text() == ",".join([*COLUMNS, *LOSSES]) + "\n"
+    assert file_of(fresh).read_text() == ",".join([*CURVE_COLUMNS, *LOSSES]) + "\n"
     with pytest.raises(KeyboardInterrupt):
         fresh.run_training()
     assert epochs_of(read(file_of(fresh))) == [0]
