@@ -21,7 +21,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 
 from nnunet_taichi.architectures.precision import cpu_has_bf16
 from nnunet_taichi.evaluation.runs import find_runs
-from nnunet_taichi.evaluation.scoring import CURVE_COLUMNS, score
+from nnunet_taichi.evaluation.scoring import CASE_COLUMNS, score
 from nnunet_taichi.matrix.plan_file import read_plan
 from nnunet_taichi.nnunet.curve_table import CURVES
 from nnunet_taichi.nnunet.folds import FoldState, checkpoint, read_state
@@ -93,7 +93,7 @@ def main() -> None:
     for cell, folder in finished(args.plan, args.o / "cells.csv"):
         trainer, plans, configuration, fold = cell
         dataset = folder.parent.parent.name
-        cases = score(find_runs(dataset, configuration, [fold], [trainer], [plans]), 1)[list(CURVE_COLUMNS)]
+        cases = score(find_runs(dataset, configuration, [fold], [trainer], [plans]), 1)[list(CASE_COLUMNS)]
         add(args.o / "per_case.csv", cases)
         measured = {"mean_dice": cases["dice"].mean(), "seconds_per_epoch": read_seconds(folder)}
         add(args.o / "cells.csv", pd.DataFrame([dict(zip(CELL, cell, strict=True)) | measured | made_by]))
