@@ -10,15 +10,12 @@ from nnunet_taichi.commands.arguments import add_processes
 from nnunet_taichi.dataset_conversion import provenance
 from nnunet_taichi.dataset_conversion.audit_report import Audit, Image, describe, write_csv, write_sheets
 from nnunet_taichi.dataset_conversion.duplicates import THRESHOLD, find_twins, pixel_digest, thumbnail
-from nnunet_taichi.dataset_conversion.errors import (
-    BadFilesError,
-    ConversionError,
-    SourceNotFoundError,
-)
+from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, SourceNotFoundError
 from nnunet_taichi.dataset_conversion.images import Pixels, read_any
 from nnunet_taichi.dataset_conversion.layout import pictures
 from nnunet_taichi.dataset_conversion.pairing import ENDING
 from nnunet_taichi.dataset_conversion.target import explained
+from nnunet_taichi.runtime.files import digest
 from nnunet_taichi.runtime.parallel import map_in_processes
 
 MASK = re.compile(  # a folder "with_GT" has images as well
@@ -120,6 +117,6 @@ def _read(path: Path) -> tuple[Pixels, str, str] | ConversionError:
     """Give a picture's thumbnail, the digest of its file and that of its pixels, or what is wrong with it."""
     try:
         pixels = read_any(path, channels=1).pixels
-        return thumbnail(pixels), provenance.file_digest(path)[1], pixel_digest(pixels)
+        return thumbnail(pixels), digest(path), pixel_digest(pixels)
     except ConversionError as error:
         return error

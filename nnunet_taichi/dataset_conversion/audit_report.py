@@ -17,6 +17,7 @@ from nnunet_taichi.dataset_conversion.duplicates import Twin, group
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.images import read_any
 from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
+from nnunet_taichi.nnunet.json_files import SPLITS
 from nnunet_taichi.runtime.files import whole
 
 COLUMNS, ROWS = 8, 6  # pairs a row, and rows of pairs a sheet
@@ -103,7 +104,7 @@ def _classes(family: Sequence[Image]) -> list[str]:
 
 def _describe_leaks(audit: Audit, folder: Path) -> Iterator[str]:
     """Yield how many validation images have a twin in training, in nnU-Net's random folds and in the data set's."""
-    path = folder / splits.FILE_NAME
+    path = folder / SPLITS
     names = sorted(image.name for image in audit.images if image.path.parent.name == "imagesTr")
     if len(names) >= splits.FOLDS:
         yield _describe_folds("nnU-Net's random five folds", audit, generate_crossval_split(names))

@@ -17,6 +17,7 @@ from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionErr
 from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 from nnunet_taichi.dataset_conversion.images import Pixels, write_png
 from nnunet_taichi.dataset_conversion.target import appear_complete
+from nnunet_taichi.nnunet.json_files import SPLITS
 from nnunet_taichi.runtime.parallel import map_in_processes
 
 FILE_ENDING = ".png"  # lossless, and the host's NaturalImage2DIO reads it
@@ -105,7 +106,7 @@ def write_raw_dataset(
         dataset = _partition(findings, written, twins, options)
         _move_to_test(folder, dataset.test)
         if dataset.folds:
-            provenance.write_json(folder / splits.FILE_NAME, dataset.folds)
+            provenance.write_json(folder / SPLITS, dataset.folds)
         _write_dataset_json(folder, target.name, findings, len(dataset.training), options.size)
         files = _name_files(findings, written)
         record = provenance.describe(findings, converter, arguments or {}, files, dataset.tolerated, dataset.twins)

@@ -1,6 +1,5 @@
 """The folder of a fold's maps, beside the U-Net++ model that made them."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 
-from nnunet_taichi.runtime.files import write_whole
+from nnunet_taichi.runtime.files import digest, write_whole
 
 ENDINGS = (".b2nd", ".npz")  # of the host's data set classes
 
@@ -78,14 +77,3 @@ class MapFolder:
         """Return the map (Z, Y, X) and the segmentation (Z, Y, X) of a case of the `preprocessed` folder."""
         _, segmentation, codes, _ = self.dataset_class(preprocessed, [case], str(self.folder)).load_case(case)
         return np.asarray(codes[:]), np.asarray(segmentation[:])[0]
-
-
-def digest(*files: str | Path) -> str:
-    """Return the SHA-256 of files in a row, missing ones left out, or nothing where all are missing."""
-    present = [file for file in files if Path(file).is_file()]
-    checksum = hashlib.sha256()
-    for file in present:
-        with open(file, "rb") as stream:
-            while block := stream.read(1 << 20):
-                checksum.update(block)
-    return checksum.hexdigest() if present else ""
