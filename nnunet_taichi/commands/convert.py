@@ -14,8 +14,8 @@ from nnunet_taichi.dataset_conversion.target import check_apart, find_target
 
 CONVERTERS = {  # name: (module, its arguments)
     "busi": (busi, arguments.add_busi),
-    "dataset-b": (dataset_b, arguments.add_all),
-    "tn-scui": (tn_scui, arguments.add_all),
+    "dataset-b": (dataset_b, arguments.add_source),
+    "tn-scui": (tn_scui, arguments.add_source),
     "refuge": (refuge, arguments.add_refuge),
     "folder": (folder, arguments.add_folder),
 }

@@ -75,11 +75,8 @@ class Case:
         image = _read(self.read_image, self.image, errors)
         masks = {path: _read(self.read_mask, path, errors) for path in self.masks}
         if self.has_lesion and not masks:
-            errors.append(
-                MissingFileError(
-                    self.image, "there is no mask for this image; add it, or leave the image out with --exclude"
-                )
-            )
+            cause = "there is no mask for this image; add it, or leave the image out with --exclude"
+            errors.append(MissingFileError(self.image, cause))
         if image is not None and not fit_masks:
             errors += _find_size_mismatches(image.pixels, masks)
         if errors or image is None:
@@ -98,9 +95,8 @@ class Case:
         shape = (size, size)
         label = None if loaded.label is None else _fit(loaded.label, shape)
         if loaded.label is not None and loaded.label.any() and not np.any(label):
-            raise BadFilesError(
-                [MaskValueError(self.masks[0], f"shows nothing at {size} x {size} pixels; resize less")]
-            )
+            cause = f"shows nothing at {size} x {size} pixels; resize less"
+            raise BadFilesError([MaskValueError(self.masks[0], cause)])
         return self._check(loaded._replace(image=resize(loaded.image, shape, is_label=False), label=label))
 
     def _unite(self, image: Pixels, masks: list[Picture]) -> Pixels | None:
@@ -145,12 +141,10 @@ def _fit(label: Pixels, shape: tuple[int, ...]) -> Pixels:
 
 def _find_size_mismatches(image: Pixels, masks: dict[Path, Picture | None]) -> list[ConversionError]:
     """Compare the image with those masks that could be read."""
-    height, width = image.shape[:2]
-    expected = f"expected {width} x {height} pixels as in its image"
+    found = {path: mask.pixels.shape for path, mask in masks.items() if mask is not None}
+    expected = f"expected {image.shape[1]} x {image.shape[0]} pixels as in its image"
     return [
-        SizeMismatchError(
-            path, f"{expected}, found {mask.pixels.shape[1]} x {mask.pixels.shape[0]}; --fit-masks resizes the mask"
-        )
-        for path, mask in masks.items()
-        if mask is not None and mask.pixels.shape != image.shape[:2]
+        SizeMismatchError(path, f"{expected}, found {width} x {height}; --fit-masks resizes the mask")
+        for path, (height, width) in found.items()
+        if (height, width) != image.shape[:2]
     ]

@@ -34,9 +34,8 @@ def find_root(source: Path, wanted: Sequence[str], dataset: str) -> Path:
     if not found:
         raise SourceNotFoundError(source, f"holds no {dataset}: looked for {listed} in it and one level below")
     if len(found) > 1:
-        raise SourceNotFoundError(
-            source, f"holds {dataset} more than once: give one of {' and '.join(map(str, found))}"
-        )
+        cause = f"holds {dataset} more than once: give one of {' and '.join(map(str, found))}"
+        raise SourceNotFoundError(source, cause)
     return found[0]
 
 
