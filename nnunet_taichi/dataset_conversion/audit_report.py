@@ -13,7 +13,7 @@ from nnunetv2.utilities.crossval_split import generate_crossval_split
 from PIL import Image as PillowImage
 
 from nnunet_taichi.dataset_conversion import splits
-from nnunet_taichi.dataset_conversion.duplicates import Twin, group
+from nnunet_taichi.dataset_conversion.duplicates import Twin, families, group
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.images import read_any
 from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
@@ -76,10 +76,7 @@ class Audit:
     @cached_property
     def families(self) -> list[list[Image]]:
         """The groups that have more than one image."""
-        members: dict[int, list[Image]] = {}
-        for image in self.images:
-            members.setdefault(self.groups[image.name], []).append(image)
-        return [family for family in members.values() if len(family) > 1]
+        return families(self.images, [self.groups[image.name] for image in self.images])
 
 
 def describe(audit: Audit, folder: Path) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """The only writer of nnU-Net raw data sets."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_j
 from nnunet_taichi import __version__
 from nnunet_taichi.dataset_conversion import provenance, splits
 from nnunet_taichi.dataset_conversion.case import Case
-from nnunet_taichi.dataset_conversion.duplicates import Twin, find_twins, group, pixel_digest, thumbnail
+from nnunet_taichi.dataset_conversion.duplicates import Twin, families, find_twins, group, pixel_digest, thumbnail
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, DuplicateCaseError
 from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 from nnunet_taichi.dataset_conversion.images import Pixels, write_png
@@ -79,12 +78,7 @@ class RawDataset:
 
 
 def write_raw_dataset(
-    findings: Findings,
-    target: Path,
-    options: Options,
-    *,
-    converter: str = "",
-    arguments: Mapping[str, Any] | None = None,
+    findings: Findings, target: Path, options: Options, *, converter: str, arguments: Mapping[str, Any]
 ) -> RawDataset:
     """Write cases as an nnU-Net raw data set, complete or not at all.
 
@@ -109,7 +103,7 @@ def write_raw_dataset(
             provenance.write_json(folder / SPLITS, dataset.folds)
         _write_dataset_json(folder, target.name, findings, len(dataset.training), options.size)
         files = _name_files(findings, written)
-        record = provenance.describe(findings, converter, arguments or {}, files, dataset.tolerated, dataset.twins)
+        record = provenance.describe(findings, converter, arguments, files, dataset.tolerated, dataset.twins)
         provenance.write_json(folder / provenance.FILE_NAME, record)
     return dataset
 
@@ -182,14 +176,11 @@ def _partition(findings: Findings, written: Sequence[Written], twins: Sequence[T
             [strata[index] for index in training],
             [groups[index] for index in training],
         )
-    members = defaultdict(list)
-    for case, number in zip(cases, group(len(cases), pairs), strict=True):
-        members[number].append(case.identifier)
     return RawDataset(
         training=[cases[index] for index in training],
         test=[cases[index] for index in sorted(test)],
         tolerated=_list_tolerated(findings, written),
-        twins=[names for names in members.values() if len(names) > 1],
+        twins=families([case.identifier for case in cases], group(len(cases), pairs)),
         folds=folds,
     )
 
