@@ -1,7 +1,7 @@
 """Finding a data set's folders and files, however a copy spells them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError, UnexpectedFileError
@@ -70,6 +70,14 @@ def walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_dir():
             yield from walk(path, (*above, place))
+
+
+def find_doubles(named: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path, Path]]:
+    """Yield each name that an earlier file has, its file and the earlier; some file systems do not tell A from a."""
+    first: dict[str, Path] = {}
+    for name, path in named:
+        if first.setdefault(name.lower(), path) != path:
+            yield name, path, first[name.lower()]
 
 
 def _is_file(path: Path) -> bool:

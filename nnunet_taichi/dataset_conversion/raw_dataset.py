@@ -15,6 +15,7 @@ from nnunet_taichi.dataset_conversion.duplicates import Twin, families, find_twi
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, DuplicateCaseError
 from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 from nnunet_taichi.dataset_conversion.images import Pixels, write_png
+from nnunet_taichi.dataset_conversion.layout import find_doubles
 from nnunet_taichi.dataset_conversion.target import appear_complete
 from nnunet_taichi.nnunet.json_files import SPLITS
 from nnunet_taichi.runtime.parallel import map_in_processes
@@ -113,7 +114,10 @@ def _write_cases(folder: Path, cases: Sequence[Case], options: Options) -> list[
     for subfolder in ("imagesTr", "labelsTr"):
         (folder / subfolder).mkdir()
     results = map_in_processes(partial(_write, folder, options), cases, options.num_processes, "Converting")
-    errors: list[ConversionError] = _find_duplicates(cases)
+    errors: list[ConversionError] = [
+        DuplicateCaseError(path, f"is {name}, and so is {first}; remove or rename one")
+        for name, path, first in find_doubles((case.identifier, case.image) for case in cases)
+    ]
     written = []
     for result in results:
         if isinstance(result, Written):
@@ -137,18 +141,6 @@ def _write(folder: Path, options: Options, case: Case) -> Written | Sequence[Con
     if label is not None:
         write_png(folder / "labelsTr" / f"{case.identifier}{FILE_ENDING}", label)
     return Written(notes, files, pixel_digest(original.image), thumbnail(original.image))
-
-
-def _find_duplicates(cases: Sequence[Case]) -> list[ConversionError]:
-    """Find images that would get the name of an earlier one; some file systems do not tell A from a."""
-    first: dict[str, Path] = {}
-    return [
-        DuplicateCaseError(
-            case.image, f"is {case.identifier}, and so is {first[case.identifier.lower()]}; remove or rename one"
-        )
-        for case in cases
-        if first.setdefault(case.identifier.lower(), case.image) != case.image
-    ]
 
 
 def _find_twins(written: Sequence[Written]) -> list[Twin]:
