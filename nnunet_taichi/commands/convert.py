@@ -71,6 +71,7 @@ def _convert(args: argparse.Namespace) -> None:
 
 
 def _convert_images(args: argparse.Namespace) -> None:
-    options = {"overwrite": args.overwrite, "num_processes": args.num_processes}
-    count, tolerated = new_images.convert(args.source, args.target, args.dataset_id, **options)
+    count, tolerated = new_images.convert(
+        args.source, args.target, args.dataset_id, overwrite=args.overwrite, num_processes=args.num_processes
+    )
     report_new_images(count, tolerated, args.target, args.dataset_id)

@@ -11,7 +11,7 @@ from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_j
 from nnunet_taichi import __version__
 from nnunet_taichi.dataset_conversion import provenance, splits
 from nnunet_taichi.dataset_conversion.case import Case
-from nnunet_taichi.dataset_conversion.duplicates import Twin, families, find_twins, group, pixel_digest, thumbnail
+from nnunet_taichi.dataset_conversion.duplicates import families, find_twins, group, pixel_digest, thumbnail
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, DuplicateCaseError
 from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 from nnunet_taichi.dataset_conversion.images import Pixels, write_png
@@ -97,8 +97,7 @@ def write_raw_dataset(
     """
     with appear_complete(target) as folder:
         written = _write_cases(folder, findings.cases, options)
-        twins = _find_twins(written)
-        dataset = _partition(findings, written, twins, options)
+        dataset = _partition(findings, written, options)
         _move_to_test(folder, dataset.test)
         if dataset.folds:
             provenance.write_json(folder / SPLITS, dataset.folds)
@@ -143,17 +142,9 @@ def _write(folder: Path, options: Options, case: Case) -> Written | Sequence[Con
     return Written(notes, files, pixel_digest(original.image), thumbnail(original.image))
 
 
-def _find_twins(written: Sequence[Written]) -> list[Twin]:
-    return find_twins(
-        [result.thumbnail for result in written],
-        [result.files[0][1] for result in written],
-        [result.pixels for result in written],
-    )
-
-
-def _partition(findings: Findings, written: Sequence[Written], twins: Sequence[Twin], options: Options) -> RawDataset:
+def _partition(findings: Findings, written: Sequence[Written], options: Options) -> RawDataset:
     """Decide what is for training and in which fold."""
-    cases, pairs = findings.cases, [(twin.first, twin.second) for twin in twins]
+    cases, pairs = findings.cases, _pair_twins(written)
     groups = splits.group_cases(cases, pairs)
     strata = [case.stratum for case in cases]
     test = {index for index, case in enumerate(cases) if case.is_test}
@@ -175,6 +166,13 @@ def _partition(findings: Findings, written: Sequence[Written], twins: Sequence[T
         twins=families([case.identifier for case in cases], group(len(cases), pairs)),
         folds=folds,
     )
+
+
+def _pair_twins(written: Sequence[Written]) -> list[tuple[int, int]]:
+    """Give the indices of the cases of each pair of twins."""
+    files, pixels = [result.files[0][1] for result in written], [result.pixels for result in written]
+    twins = find_twins([result.thumbnail for result in written], files, pixels)
+    return [(twin.first, twin.second) for twin in twins]
 
 
 def _list_tolerated(findings: Findings, written: Sequence[Written]) -> dict[str, list[str]]:

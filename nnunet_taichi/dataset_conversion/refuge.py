@@ -103,9 +103,7 @@ def read_mask(path: Path) -> Picture:
     background, 255 cup), which would go unnoticed.
 
     Raises:
-        MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn or is no single picture.
-        MaskValueError: The mask has other values, or no background in its corner.
+        MaskValueError: The mask has other values, or no background in its corner; else what `read_opaque` raises.
     """
     is_index = read_values(path).max() <= max(INDEX_CODES)
     labels = read_coded_mask(path, codes=INDEX_CODES if is_index else CODES).pixels
