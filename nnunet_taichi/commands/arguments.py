@@ -1,6 +1,8 @@
 """What several commands take on the command line, in nnU-Net's spelling."""
 
 import argparse
+from collections.abc import Callable
+from contextlib import suppress
 
 
 def add_fold_of_a_model(parser: argparse.ArgumentParser, trainer_help: str) -> None:
@@ -44,6 +46,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
     return int(text)
+
+
+def number(text: str, is_valid: Callable[[float], bool], expected: str) -> float:
+    """Read a number, or say what was expected."""
+    with suppress(ValueError):
+        if is_valid(float(text)):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
 
 
 def dataset_id(text: str) -> int:

@@ -6,19 +6,16 @@ from pathlib import Path
 
 from nnunetv2.paths import nnUNet_raw
 
-from nnunet_taichi.commands.arguments import add_processes
+from nnunet_taichi.commands.arguments import add_processes, number
 from nnunet_taichi.dataset_conversion import provenance
 from nnunet_taichi.dataset_conversion.audit_report import Audit, Image, describe, write_csv, write_sheets
 from nnunet_taichi.dataset_conversion.duplicates import THRESHOLD, find_twins, pixel_digest, thumbnail
-from nnunet_taichi.dataset_conversion.errors import (
-    BadFilesError,
-    ConversionError,
-    SourceNotFoundError,
-)
+from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, SourceNotFoundError
 from nnunet_taichi.dataset_conversion.images import Pixels, read_any
 from nnunet_taichi.dataset_conversion.layout import pictures
 from nnunet_taichi.dataset_conversion.pairing import ENDING
 from nnunet_taichi.dataset_conversion.target import explained
+from nnunet_taichi.runtime.files import digest
 from nnunet_taichi.runtime.parallel import map_in_processes
 
 MASK = re.compile(  # a folder "with_GT" has images as well
@@ -33,30 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", metavar="SRC_OR_DATASET", help="a folder of images, or a raw data set by ID, name or folder"
     )
     parser.add_argument("-o", dest="output", type=Path, metavar="OUT", help="where to write (./audit_NAME)")
-    parser.add_argument(
-        "--threshold",
-        type=_correlation,
-        default=THRESHOLD,
-        metavar="R",
-        help="least correlation of near twins (%(default)s)",
-    )
+    threshold_help = "least correlation of near twins (%(default)s)"
+    parser.add_argument("--threshold", type=_correlation, default=THRESHOLD, metavar="R", help=threshold_help)
     add_processes(parser)
 
 
 def _correlation(text: str) -> float:
-    try:
-        correlation = float(text)
-    except ValueError:
-        correlation = 0.0
-    if not 0 < correlation <= 1:
-        raise argparse.ArgumentTypeError(f"expected a correlation above 0 and up to 1, got {text!r}")
-    return correlation
+    return number(text, lambda correlation: 0 < correlation <= 1, "a correlation above 0 and up to 1")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare all images, print the groups, write the CSV and the contact sheets, and return the exit code."""
     folder = _find_folder(args.source)
-    images = _list_dataset(folder) if _is_dataset(folder) else _list_folder(folder)
+    images = _list_dataset(folder) if (folder / "imagesTr").is_dir() else _list_folder(folder)
     if not images:
         raise SourceNotFoundError(folder, "holds no images; give a folder with pictures in it, or below it")
     audit = _compare(images, args.threshold, args.num_processes)
@@ -80,10 +66,6 @@ def _find_folder(source: str) -> Path:
     if not found:
         raise SourceNotFoundError(Path(source), f"is no folder, and no data set in nnUNet_raw ({raw or 'not set'})")
     return found[0]
-
-
-def _is_dataset(folder: Path) -> bool:
-    return (folder / "imagesTr").is_dir()
 
 
 def _list_dataset(folder: Path) -> list[Image]:
@@ -120,6 +102,6 @@ def _read(path: Path) -> tuple[Pixels, str, str] | ConversionError:
     """Give a picture's thumbnail, the digest of its file and that of its pixels, or what is wrong with it."""
     try:
         pixels = read_any(path, channels=1).pixels
-        return thumbnail(pixels), provenance.file_digest(path)[1], pixel_digest(pixels)
+        return thumbnail(pixels), digest(path), pixel_digest(pixels)
     except ConversionError as error:
         return error

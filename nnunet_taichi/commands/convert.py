@@ -14,8 +14,8 @@ from nnunet_taichi.dataset_conversion.target import check_apart, find_target
 
 CONVERTERS = {  # name: (module, its arguments)
     "busi": (busi, arguments.add_busi),
-    "dataset-b": (dataset_b, arguments.add_all),
-    "tn-scui": (tn_scui, arguments.add_all),
+    "dataset-b": (dataset_b, arguments.add_source),
+    "tn-scui": (tn_scui, arguments.add_source),
     "refuge": (refuge, arguments.add_refuge),
     "folder": (folder, arguments.add_folder),
 }
@@ -71,6 +71,7 @@ def _convert(args: argparse.Namespace) -> None:
 
 
 def _convert_images(args: argparse.Namespace) -> None:
-    options = {"overwrite": args.overwrite, "num_processes": args.num_processes}
-    count, tolerated = new_images.convert(args.source, args.target, args.dataset_id, **options)
+    count, tolerated = new_images.convert(
+        args.source, args.target, args.dataset_id, overwrite=args.overwrite, num_processes=args.num_processes
+    )
     report_new_images(count, tolerated, args.target, args.dataset_id)

@@ -4,23 +4,28 @@ import argparse
 import re
 from pathlib import Path
 
-from nnunet_taichi.commands.arguments import add_processes, dataset_id, positive
+from nnunet_taichi.commands.arguments import add_processes, dataset_id, number, positive
 from nnunet_taichi.dataset_conversion.exclusion import shipped_lists
 
 LONGEST_EDGE = 16384
 
 
+def add_source(parser: argparse.ArgumentParser, default_name: str, *, has_test_set: bool = False) -> None:
+    """Add what every published data set takes."""
+    parser.add_argument("source", type=Path, metavar="SRC", help="the data set's folder, or its parent")
+    add_target(parser, default_name)
+    add_writing(parser, has_test_set=has_test_set)
+
+
 def add_busi(parser: argparse.ArgumentParser, default_name: str) -> None:
-    """Add the source and what only BUSI needs."""
-    add_all(parser, default_name)
+    """Add what BUSI takes, and no other."""
+    add_source(parser, default_name)
     parser.add_argument("--with-normal", action="store_true", help="also convert the normal images, with empty labels")
 
 
 def add_refuge(parser: argparse.ArgumentParser, default_name: str) -> None:
-    """Add the source; REFUGE has its own test set, so there is nothing to set aside."""
-    add_source(parser)
-    add_target(parser, default_name)
-    add_common(parser)
+    """Add what REFUGE takes; it has its own test set, so there is nothing to set aside."""
+    add_source(parser, default_name, has_test_set=True)
 
 
 def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> None:
@@ -60,8 +65,7 @@ def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> Non
     )
     parser.add_argument("--rgb", action="store_true", help="keep the colours, in three channels")
     parser.add_argument("--allow-empty", action="store_true", help="take images without a mask, and empty masks")
-    add_test_fraction(parser)
-    add_common(parser)
+    add_writing(parser)
 
 
 def add_new_images(parser: argparse.ArgumentParser) -> None:
@@ -75,19 +79,6 @@ def add_new_images(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
     add_processes(parser)
-
-
-def add_all(parser: argparse.ArgumentParser, default_name: str) -> None:
-    """Add what a data set without a test set of its own takes."""
-    add_source(parser)
-    add_target(parser, default_name)
-    add_test_fraction(parser)
-    add_common(parser)
-
-
-def add_source(parser: argparse.ArgumentParser) -> None:
-    """Add the folder to convert."""
-    parser.add_argument("source", type=Path, metavar="SRC", help="the data set's folder, or its parent")
 
 
 def add_target(parser: argparse.ArgumentParser, default_name: str | None) -> None:
@@ -104,8 +95,11 @@ def add_target(parser: argparse.ArgumentParser, default_name: str | None) -> Non
     parser.add_argument("--overwrite", action="store_true", help="replace the data set if it exists")
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
+def add_writing(parser: argparse.ArgumentParser, *, has_test_set: bool = False) -> None:
     """Add how cases are written and split."""
+    if not has_test_set:
+        test_help = "set this share aside for testing (default: none)"
+        parser.add_argument("--test-fraction", type=_fraction, default=0.0, metavar="F", help=test_help)
     parser.add_argument(
         "--resize", type=_edge, metavar="PX", help="stretch to PX x PX pixels (default: each keeps its size)"
     )
@@ -119,17 +113,6 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         "--random-splits", action="store_true", help="leave the folds to nnU-Net: random, twins on both sides"
     )
     add_processes(parser)
-
-
-def add_test_fraction(parser: argparse.ArgumentParser) -> None:
-    """Add the share of a test set, for data sets without one of their own."""
-    parser.add_argument(
-        "--test-fraction",
-        type=_fraction,
-        default=0.0,
-        metavar="F",
-        help="set this share aside for testing (default: none)",
-    )
 
 
 def _edge(text: str) -> int:
@@ -146,10 +129,4 @@ def _name(text: str) -> str:
 
 
 def _fraction(text: str) -> float:
-    try:
-        fraction = float(text)
-    except ValueError:
-        fraction = -1.0
-    if not 0 <= fraction < 1:
-        raise argparse.ArgumentTypeError(f"expected a share from 0 to below 1, got {text!r}")
-    return fraction
+    return number(text, lambda share: 0 <= share < 1, "a share from 0 to below 1")

@@ -13,10 +13,11 @@ from nnunetv2.utilities.crossval_split import generate_crossval_split
 from PIL import Image as PillowImage
 
 from nnunet_taichi.dataset_conversion import splits
-from nnunet_taichi.dataset_conversion.duplicates import Twin, group
+from nnunet_taichi.dataset_conversion.duplicates import Twin, families, group
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.images import read_any
 from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
+from nnunet_taichi.nnunet.json_files import SPLITS
 from nnunet_taichi.runtime.files import whole
 
 COLUMNS, ROWS = 8, 6  # pairs a row, and rows of pairs a sheet
@@ -75,10 +76,7 @@ class Audit:
     @cached_property
     def families(self) -> list[list[Image]]:
         """The groups that have more than one image."""
-        members: dict[int, list[Image]] = {}
-        for image in self.images:
-            members.setdefault(self.groups[image.name], []).append(image)
-        return [family for family in members.values() if len(family) > 1]
+        return families(self.images, [self.groups[image.name] for image in self.images])
 
 
 def describe(audit: Audit, folder: Path) -> Iterator[str]:
@@ -103,7 +101,7 @@ def _classes(family: Sequence[Image]) -> list[str]:
 
 def _describe_leaks(audit: Audit, folder: Path) -> Iterator[str]:
     """Yield how many validation images have a twin in training, in nnU-Net's random folds and in the data set's."""
-    path = folder / splits.FILE_NAME
+    path = folder / SPLITS
     names = sorted(image.name for image in audit.images if image.path.parent.name == "imagesTr")
     if len(names) >= splits.FOLDS:
         yield _describe_folds("nnU-Net's random five folds", audit, generate_crossval_split(names))

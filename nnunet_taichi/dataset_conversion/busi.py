@@ -64,14 +64,13 @@ def _sort_files(folder: Path, name: str) -> tuple[FilesByNumber, FilesByNumber]:
     images: FilesByNumber = defaultdict(list)
     masks: FilesByNumber = defaultdict(list)
     strangers = []
+    expected = f"expected {name} (N).png, {name} (N)_mask.png or ..._mask_1.png"
     for path in files(folder, [".png"]):
         match = pattern.fullmatch(path.stem)
         if match:
             (masks if match[2] else images)[int(match[1])].append(path)
         else:
-            strangers.append(
-                UnexpectedFileError(path, f"expected {name} (N).png, {name} (N)_mask.png or ..._mask_1.png")
-            )
+            strangers.append(UnexpectedFileError(path, expected))
     if strangers:
         raise BadFilesError(strangers)
     return images, masks

@@ -1,6 +1,6 @@
 """One case of a data set, before anything of it is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -73,21 +73,18 @@ class Case:
         """
         errors: list[ConversionError] = []
         image = _read(self.read_image, self.image, errors)
-        masks = {path: _read(self.read_mask, path, errors) for path in self.masks}
-        if self.has_lesion and not masks:
-            errors.append(
-                MissingFileError(
-                    self.image, "there is no mask for this image; add it, or leave the image out with --exclude"
-                )
-            )
-        if image is not None and not fit_masks:
+        masks = {path: mask for path in self.masks if (mask := _read(self.read_mask, path, errors))}
+        if self.has_lesion and not self.masks:
+            cause = "there is no mask for this image; add it, or leave the image out with --exclude"
+            errors.append(MissingFileError(self.image, cause))
+        if image and not fit_masks:
             errors += _find_size_mismatches(image.pixels, masks)
-        if errors or image is None:
+        if errors or not image:
             raise BadFilesError(errors)
-        pictures = [mask for mask in masks.values() if mask is not None]
-        notes = {note for picture in (image, *pictures) for note in picture.notes}
-        notes |= {MASK_FITTED for mask in pictures if mask.pixels.shape != image.pixels.shape[:2]}
-        return self._check(Loaded(image.pixels, self._unite(image.pixels, pictures), tuple(sorted(notes))))
+        notes = {note for picture in (image, *masks.values()) for note in picture.notes}
+        notes |= {MASK_FITTED for mask in masks.values() if mask.pixels.shape != image.pixels.shape[:2]}
+        label = self._unite(image.pixels, [mask.pixels for mask in masks.values()])
+        return self._check(Loaded(image.pixels, label, tuple(sorted(notes))))
 
     def resize(self, loaded: Loaded, size: int) -> Loaded:
         """Resize what was loaded to size x size.
@@ -98,18 +95,16 @@ class Case:
         shape = (size, size)
         label = None if loaded.label is None else _fit(loaded.label, shape)
         if loaded.label is not None and loaded.label.any() and not np.any(label):
-            raise BadFilesError(
-                [MaskValueError(self.masks[0], f"shows nothing at {size} x {size} pixels; resize less")]
-            )
+            cause = f"shows nothing at {size} x {size} pixels; resize less"
+            raise BadFilesError([MaskValueError(self.masks[0], cause)])
         return self._check(loaded._replace(image=resize(loaded.image, shape, is_label=False), label=label))
 
-    def _unite(self, image: Pixels, masks: list[Picture]) -> Pixels | None:
+    def _unite(self, image: Pixels, masks: Sequence[Pixels]) -> Pixels | None:
         """Unite the masks in the image's size."""
         if self.has_lesion is None and not masks:
             return None
         shape = image.shape[:2]
-        fitted = [_fit(mask.pixels, shape) for mask in masks]
-        return np.maximum.reduce([np.zeros(shape, np.uint8), *fitted])
+        return np.maximum.reduce([np.zeros(shape, np.uint8), *(_fit(mask, shape) for mask in masks)])
 
     def _check(self, loaded: Loaded) -> Loaded:
         """Check that a label shows a lesion if, and only if, the case has one."""
@@ -143,14 +138,12 @@ def _fit(label: Pixels, shape: tuple[int, ...]) -> Pixels:
     return label if label.shape == shape else resize(label, (shape[0], shape[1]), is_label=True)
 
 
-def _find_size_mismatches(image: Pixels, masks: dict[Path, Picture | None]) -> list[ConversionError]:
+def _find_size_mismatches(image: Pixels, masks: Mapping[Path, Picture]) -> list[ConversionError]:
     """Compare the image with those masks that could be read."""
-    height, width = image.shape[:2]
-    expected = f"expected {width} x {height} pixels as in its image"
+    found = {path: mask.pixels.shape for path, mask in masks.items()}
+    expected = f"expected {image.shape[1]} x {image.shape[0]} pixels as in its image"
     return [
-        SizeMismatchError(
-            path, f"{expected}, found {mask.pixels.shape[1]} x {mask.pixels.shape[0]}; --fit-masks resizes the mask"
-        )
-        for path, mask in masks.items()
-        if mask is not None and mask.pixels.shape != image.shape[:2]
+        SizeMismatchError(path, f"{expected}, found {width} x {height}; --fit-masks resizes the mask")
+        for path, (height, width) in found.items()
+        if (height, width) != image.shape[:2]
     ]

@@ -14,6 +14,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ SHRINKAGE = 20  # the mean of fewer images than this is mostly their own likenes
 BLOCK = 512  # rows of the correlation matrix that are in memory at once
 
 Features = NDArray[np.float32]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,14 @@ def group(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     edges = np.array(list(pairs), dtype=int).reshape(-1, 2)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1].tolist()
+
+
+def families(items: Iterable[Item], numbers: Iterable[int]) -> list[list[Item]]:
+    """List the groups that have more than one item, given the number of each item's group."""
+    members: dict[int, list[Item]] = {}
+    for item, number in zip(items, numbers, strict=True):
+        members.setdefault(number, []).append(item)
+    return [family for family in members.values() if len(family) > 1]
 
 
 def _structure(thumbnails: Features) -> Features:

@@ -1,7 +1,7 @@
 """What a converter finds in a source, before a picture is read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from nnunet_taichi.dataset_conversion.case import Case
@@ -49,8 +49,8 @@ class Findings:
     roots: Mapping[str, Path]
     folds: Sequence[Fold] | None = None
     tables: Sequence[Path] = ()
-    tolerated: Sequence[str] = field(default=())
-    left_out: Sequence[str] = field(default=())
+    tolerated: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
     def name(self, path: Path) -> str:
         """Give the name of a source file that holds on every machine: its path below its root, with slashes."""

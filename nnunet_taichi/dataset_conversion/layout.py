@@ -1,7 +1,7 @@
 """Finding a data set's folders and files, however a copy spells them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nnunet_taichi.dataset_conversion.errors import SourceNotFoundError, UnexpectedFileError
@@ -34,9 +34,8 @@ def find_root(source: Path, wanted: Sequence[str], dataset: str) -> Path:
     if not found:
         raise SourceNotFoundError(source, f"holds no {dataset}: looked for {listed} in it and one level below")
     if len(found) > 1:
-        raise SourceNotFoundError(
-            source, f"holds {dataset} more than once: give one of {' and '.join(map(str, found))}"
-        )
+        cause = f"holds {dataset} more than once: give one of {' and '.join(map(str, found))}"
+        raise SourceNotFoundError(source, cause)
     return found[0]
 
 
@@ -71,6 +70,14 @@ def walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_dir():
             yield from walk(path, (*above, place))
+
+
+def find_doubles(named: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path, Path]]:
+    """Yield each name that an earlier file has, its file and the earlier; some file systems do not tell A from a."""
+    first: dict[str, Path] = {}
+    for name, path in named:
+        if first.setdefault(name.lower(), path) != path:
+            yield name, path, first[name.lower()]
 
 
 def _is_file(path: Path) -> bool:

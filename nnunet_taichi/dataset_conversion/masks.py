@@ -22,9 +22,7 @@ def read_binary_mask(path: Path) -> Picture:
         (H, W), 0 background and 1 lesion.
 
     Raises:
-        MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn or is no single picture.
-        MaskValueError: The mask has more than one brightness beside black.
+        MaskValueError: The mask has more than one brightness beside black; else what `read_opaque` raises.
     """
     values = read_opaque(path)
     brightness = values.max(axis=-1) if values.ndim == 3 else values  # (H, W)
@@ -49,9 +47,7 @@ def read_coded_mask(path: Path, *, codes: Codes) -> Picture:
         (H, W), the labels.
 
     Raises:
-        MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn or is no single picture.
-        MaskValueError: The mask has a value that stands for nothing.
+        MaskValueError: The mask has a value that stands for nothing; else what `read_opaque` raises.
     """
     values = _to_codes(path, read_opaque(path))
     found, places = np.unique(values, return_inverse=True)

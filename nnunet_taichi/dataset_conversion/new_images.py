@@ -24,7 +24,7 @@ from nnunet_taichi.dataset_conversion.errors import (
     TargetExistsError,
 )
 from nnunet_taichi.dataset_conversion.images import Pixels, read_any, resize, write_png
-from nnunet_taichi.dataset_conversion.layout import pictures
+from nnunet_taichi.dataset_conversion.layout import find_doubles, pictures
 from nnunet_taichi.dataset_conversion.pairing import ENDING as ANY_ENDING
 from nnunet_taichi.dataset_conversion.pairing import SUFFIX
 from nnunet_taichi.dataset_conversion.target import appear_complete, check_apart, check_free
@@ -153,7 +153,10 @@ def _name(path: Path) -> str:
 def _write_all(folder: Path, fit: Fit, names: Mapping[Path, str], num_processes: int | None) -> dict[str, list[str]]:
     """Write all images; the answer is what was tolerated -> in which of them."""
     results = map_in_processes(partial(_write, folder, fit), list(names.items()), num_processes, "Converting")
-    errors = _find_duplicates(names)
+    errors: list[ConversionError] = [
+        DuplicateCaseError(path, f"becomes {name}, and so does {first.name}; rename one")
+        for name, path, first in find_doubles((name, path) for path, name in names.items())
+    ]
     tolerated = defaultdict(list)
     for path, result in zip(names, results, strict=True):
         if isinstance(result, ConversionError):
@@ -190,13 +193,3 @@ def _is_fitting_png(path: Path, pixels: Pixels) -> bool:
         is_plain = image.mode != "P" and "transparency" not in image.info
         return is_plain and np.array_equal(np.asarray(image), pixels)
     return False
-
-
-def _find_duplicates(names: Mapping[Path, str]) -> list[ConversionError]:
-    """Find images that would get the name of an earlier one; some file systems do not tell A from a."""
-    first: dict[str, Path] = {}
-    return [
-        DuplicateCaseError(path, f"becomes {name}, and so does {first[name.lower()].name}; rename one")
-        for path, name in names.items()
-        if first.setdefault(name.lower(), path) != path
-    ]

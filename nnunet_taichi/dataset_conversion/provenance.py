@@ -13,15 +13,14 @@ from typing import Any
 from nnunet_taichi import __version__
 from nnunet_taichi.dataset_conversion.errors import ConversionError
 from nnunet_taichi.dataset_conversion.findings import Findings
-from nnunet_taichi.runtime.files import write_whole
+from nnunet_taichi.runtime.files import digest, write_whole
 
 FILE_NAME = "conversion.json"
 
 
 def file_digest(path: Path) -> tuple[int, str]:
     """Give a file's size in bytes and its SHA-256."""
-    content = path.read_bytes()
-    return len(content), hashlib.sha256(content).hexdigest()
+    return path.stat().st_size, digest(path)
 
 
 def describe(
@@ -42,7 +41,7 @@ def describe(
         tolerated: What was tolerated -> in which source files.
         twins: Identifiers of the cases of each group of twins.
     """
-    listed = {name: {"size": size, "sha256": digest} for name, (size, digest) in sorted(files.items())}
+    listed = {name: {"size": size, "sha256": checksum} for name, (size, checksum) in sorted(files.items())}
     whole = hashlib.sha256("".join(f"{name}\n{entry['sha256']}\n" for name, entry in listed.items()).encode())
     return {
         "nnunet_taichi": __version__,

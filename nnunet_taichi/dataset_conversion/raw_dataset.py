@@ -1,6 +1,5 @@
 """The only writer of nnU-Net raw data sets."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,11 +11,13 @@ from nnunetv2.dataset_conversion.generate_dataset_json import generate_dataset_j
 from nnunet_taichi import __version__
 from nnunet_taichi.dataset_conversion import provenance, splits
 from nnunet_taichi.dataset_conversion.case import Case
-from nnunet_taichi.dataset_conversion.duplicates import Twin, find_twins, group, pixel_digest, thumbnail
+from nnunet_taichi.dataset_conversion.duplicates import families, find_twins, group, pixel_digest, thumbnail
 from nnunet_taichi.dataset_conversion.errors import BadFilesError, ConversionError, DuplicateCaseError
 from nnunet_taichi.dataset_conversion.findings import Findings, Fold
 from nnunet_taichi.dataset_conversion.images import Pixels, write_png
+from nnunet_taichi.dataset_conversion.layout import find_doubles
 from nnunet_taichi.dataset_conversion.target import appear_complete
+from nnunet_taichi.nnunet.json_files import SPLITS
 from nnunet_taichi.runtime.parallel import map_in_processes
 
 FILE_ENDING = ".png"  # lossless, and the host's NaturalImage2DIO reads it
@@ -78,12 +79,7 @@ class RawDataset:
 
 
 def write_raw_dataset(
-    findings: Findings,
-    target: Path,
-    options: Options,
-    *,
-    converter: str = "",
-    arguments: Mapping[str, Any] | None = None,
+    findings: Findings, target: Path, options: Options, *, converter: str, arguments: Mapping[str, Any]
 ) -> RawDataset:
     """Write cases as an nnU-Net raw data set, complete or not at all.
 
@@ -101,14 +97,13 @@ def write_raw_dataset(
     """
     with appear_complete(target) as folder:
         written = _write_cases(folder, findings.cases, options)
-        twins = _find_twins(written)
-        dataset = _partition(findings, written, twins, options)
+        dataset = _partition(findings, written, options)
         _move_to_test(folder, dataset.test)
         if dataset.folds:
-            provenance.write_json(folder / splits.FILE_NAME, dataset.folds)
+            provenance.write_json(folder / SPLITS, dataset.folds)
         _write_dataset_json(folder, target.name, findings, len(dataset.training), options.size)
         files = _name_files(findings, written)
-        record = provenance.describe(findings, converter, arguments or {}, files, dataset.tolerated, dataset.twins)
+        record = provenance.describe(findings, converter, arguments, files, dataset.tolerated, dataset.twins)
         provenance.write_json(folder / provenance.FILE_NAME, record)
     return dataset
 
@@ -118,7 +113,10 @@ def _write_cases(folder: Path, cases: Sequence[Case], options: Options) -> list[
     for subfolder in ("imagesTr", "labelsTr"):
         (folder / subfolder).mkdir()
     results = map_in_processes(partial(_write, folder, options), cases, options.num_processes, "Converting")
-    errors: list[ConversionError] = _find_duplicates(cases)
+    errors: list[ConversionError] = [
+        DuplicateCaseError(path, f"is {name}, and so is {first}; remove or rename one")
+        for name, path, first in find_doubles((case.identifier, case.image) for case in cases)
+    ]
     written = []
     for result in results:
         if isinstance(result, Written):
@@ -144,29 +142,9 @@ def _write(folder: Path, options: Options, case: Case) -> Written | Sequence[Con
     return Written(notes, files, pixel_digest(original.image), thumbnail(original.image))
 
 
-def _find_duplicates(cases: Sequence[Case]) -> list[ConversionError]:
-    """Find images that would get the name of an earlier one; some file systems do not tell A from a."""
-    first: dict[str, Path] = {}
-    return [
-        DuplicateCaseError(
-            case.image, f"is {case.identifier}, and so is {first[case.identifier.lower()]}; remove or rename one"
-        )
-        for case in cases
-        if first.setdefault(case.identifier.lower(), case.image) != case.image
-    ]
-
-
-def _find_twins(written: Sequence[Written]) -> list[Twin]:
-    return find_twins(
-        [result.thumbnail for result in written],
-        [result.files[0][1] for result in written],
-        [result.pixels for result in written],
-    )
-
-
-def _partition(findings: Findings, written: Sequence[Written], twins: Sequence[Twin], options: Options) -> RawDataset:
+def _partition(findings: Findings, written: Sequence[Written], options: Options) -> RawDataset:
     """Decide what is for training and in which fold."""
-    cases, pairs = findings.cases, [(twin.first, twin.second) for twin in twins]
+    cases, pairs = findings.cases, _pair_twins(written)
     groups = splits.group_cases(cases, pairs)
     strata = [case.stratum for case in cases]
     test = {index for index, case in enumerate(cases) if case.is_test}
@@ -181,16 +159,20 @@ def _partition(findings: Findings, written: Sequence[Written], twins: Sequence[T
             [strata[index] for index in training],
             [groups[index] for index in training],
         )
-    members = defaultdict(list)
-    for case, number in zip(cases, group(len(cases), pairs), strict=True):
-        members[number].append(case.identifier)
     return RawDataset(
         training=[cases[index] for index in training],
         test=[cases[index] for index in sorted(test)],
         tolerated=_list_tolerated(findings, written),
-        twins=[names for names in members.values() if len(names) > 1],
+        twins=families([case.identifier for case in cases], group(len(cases), pairs)),
         folds=folds,
     )
+
+
+def _pair_twins(written: Sequence[Written]) -> list[tuple[int, int]]:
+    """Give the indices of the cases of each pair of twins."""
+    files, pixels = [result.files[0][1] for result in written], [result.pixels for result in written]
+    twins = find_twins([result.thumbnail for result in written], files, pixels)
+    return [(twin.first, twin.second) for twin in twins]
 
 
 def _list_tolerated(findings: Findings, written: Sequence[Written]) -> dict[str, list[str]]:

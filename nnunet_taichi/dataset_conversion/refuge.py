@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from nnunet_taichi.dataset_conversion.case import Case
@@ -45,6 +45,7 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 NAME = re.compile(r"([gnvt])(\d+)", re.IGNORECASE)
 LETTERS = "gnVT"
 CLASSES = {"g": "glaucoma", "n": "non-glaucoma"}  # by a training file's letter, or a test mask's folder
+INDEX_CLASSES = {0: "non-glaucoma", 1: "glaucoma"}  # by the label in a re-pack's index.json
 # what a path ends with, in lower case and with doubled folders once: the official tree, or a re-pack
 FOLDERS = {
     "images": r"(refuge-)?(training400(/(non-)?glaucoma)?|(validation|test)400)|(train|val|test)/images",
@@ -102,9 +103,7 @@ def read_mask(path: Path) -> Picture:
     background, 255 cup), which would go unnoticed.
 
     Raises:
-        MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn or is no single picture.
-        MaskValueError: The mask has other values, or no background in its corner.
+        MaskValueError: The mask has other values, or no background in its corner; else what `read_opaque` raises.
     """
     is_index = read_values(path).max() <= max(INDEX_CODES)
     labels = read_coded_mask(path, codes=INDEX_CODES if is_index else CODES).pixels
@@ -121,11 +120,16 @@ def _find_folders(source: Path) -> Folders:
     folders: Folders = {"images": [], "masks": [], "others": []}
     for folder in walk(source):
         if files(folder, ENDINGS):
-            # Training400/Training400 is Training400
-            path = "/".join(name for name, _ in groupby(part.lower() for part in folder.relative_to(source).parts))
+            path = _undouble(folder.relative_to(source).as_posix())
             kinds = (kind for kind, pattern in FOLDERS.items() if re.fullmatch(rf"(.*/)?({pattern})", path))
             folders[next(kinds, "others")].append(folder)
     return folders
+
+
+def _undouble(path: str) -> str:
+    """Write a path in lower case, with a folder that lies in one of its name left out: Test400/Test400 is test400."""
+    parts = path.lower().split("/")
+    return "/".join(parts[:1] + [part for parent, part in pairwise(parts) if part != parent])
 
 
 def _find_pictures(source: Path, folders: Folders) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -161,7 +165,10 @@ def _identify(folders: Sequence[Path], errors: list[ConversionError]) -> dict[st
 def _read_name(stem: str) -> str:
     """Spell a name as REFUGE does; empty if it is none of REFUGE's."""
     match = NAME.fullmatch(stem)
-    return f"{LETTERS['gnvt'.index(match[1].lower())]}{int(match[2]):04d}" if match else ""
+    if not match:
+        return ""
+    letter = match[1].lower() if match[1].lower() in CLASSES else match[1].upper()
+    return f"{letter}{int(match[2]):04d}"
 
 
 def _read_index(path: Path) -> dict[str, str]:
@@ -169,8 +176,8 @@ def _read_index(path: Path) -> dict[str, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         entries = content.values() if isinstance(content, dict) else content
-        labelled = [(entry["ImgName"], entry["Label"]) for entry in entries if entry.get("Label") in (0, 1)]
-        return {_read_name(Path(name).stem): CLASSES["ng"[label]] for name, label in labelled}
+        labelled = [entry for entry in entries if entry.get("Label") in (0, 1)]
+        return {_read_name(Path(entry["ImgName"]).stem): INDEX_CLASSES[entry["Label"]] for entry in labelled}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         cause = f'cannot be read ({error}): expected entries with "ImgName", and "Label" 0 or 1'
         raise TableError(path, f"{cause}; mend it, or move it away to do without it") from error
@@ -202,7 +209,7 @@ def _official_folds(cases: Sequence[Case]) -> list[Fold] | None:
 def _list_tolerated(root: Path, folders: Folders, cases: Sequence[Case]) -> list[str]:
     """Say in what the copy differs from what was published."""
     taken = sorted(folder.relative_to(root).as_posix() for kind in FOLDERS for folder in folders[kind])
-    doubled = [path for path in taken if any(a == b for a, b in pairwise(path.lower().split("/")))]
+    doubled = [path for path in taken if _undouble(path) != path.lower()]
     re_packed = [path for path in taken if path.lower().rpartition("/")[2] in RE_PACKED]
     letters = {case.identifier[0] for case in cases}
     unlabelled = sum(not case.masks for case in cases if case.is_test)

@@ -4,21 +4,23 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from nnunetv2.paths import nnUNet_preprocessed
 
+from nnunet_taichi.dataset_conversion.case import Case
+from nnunet_taichi.dataset_conversion.findings import Findings
 from nnunet_taichi.dataset_conversion.new_images import find_fit
+from nnunet_taichi.dataset_conversion.raw_dataset import RawDataset
 from nnunet_taichi.dataset_conversion.splits import FOLDS
 
 
-def report(dataset: Any, findings: Any, target: Path, dataset_id: int, *, random_splits: bool) -> None:
+def report(dataset: RawDataset, findings: Findings, target: Path, dataset_id: int, *, random_splits: bool) -> None:
     """Print what was made, what was tolerated, and what comes next."""
     count = f"{len(dataset.training)} cases" + (f" and {len(dataset.test)} for testing" if dataset.test else "")
     print(f"{count} in {target}")
     kept = "; no fold divides one" if dataset.folds and not findings.folds else ""
     _print_composition([*dataset.training, *dataset.test], kept)
-    print_tolerated(dataset.tolerated)
+    _print_tolerated(dataset.tolerated)
     if findings.left_out:
         shown = ", ".join(findings.left_out[:3]) + (", ..." if findings.left_out[3:] else "")
         print(f"Left out ({len(findings.left_out)}): {shown}")
@@ -35,7 +37,7 @@ def report(dataset: Any, findings: Any, target: Path, dataset_id: int, *, random
     print(f"Next: nnUNetv2_plan_and_preprocess -d {dataset_id} -c 2d --verify_dataset_integrity")
 
 
-def _print_composition(cases: Sequence[Any], kept: str) -> None:
+def _print_composition(cases: Sequence[Case], kept: str) -> None:
     """Print what the folds balance and keep together."""
     classes = Counter(case.stratum for case in cases if case.stratum)
     patients = {case.group for case in cases if case.group}
@@ -50,12 +52,12 @@ def report_new_images(count: int, tolerated: Mapping[str, Sequence[str]], target
     print(f"{count} images in {target}")
     if not find_fit(dataset_id).is_size_known:
         print("Sizes are kept: dataset.json does not say whether the data set was resized")
-    print_tolerated(tolerated)
+    _print_tolerated(tolerated)
     options = f"-i {shlex.quote(str(target))} -o OUT -d {dataset_id} -c 2d -f 0 -tr nnUNetTrainerTaichi"
     print(f"Next: nnUNetv2_predict {options}   (with your -tr, -p and -f; without a GPU also -device cpu)")
 
 
-def print_tolerated(tolerated: Mapping[str, Sequence[str]]) -> None:
+def _print_tolerated(tolerated: Mapping[str, Sequence[str]]) -> None:
     """Print what was tolerated, and the first of the files to which it happened."""
     for note, names in tolerated.items():
         files = f" ({len(names)}: {', '.join(names[:3])}{', ...' if names[3:] else ''})" if names else ""

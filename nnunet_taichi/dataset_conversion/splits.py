@@ -11,7 +11,6 @@ from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.duplicates import group
 from nnunet_taichi.dataset_conversion.findings import Fold
 
-FILE_NAME = "splits_final.json"  # the host copies it from the raw data set when planning
 FOLDS = 5
 SEED = 12345  # the host's
 

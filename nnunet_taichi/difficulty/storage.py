@@ -1,6 +1,5 @@
 """The folder of a fold's maps, beside the U-Net++ model that made them."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 
 from nnunet_taichi.difficulty.coding import decode_difficulty
 from nnunet_taichi.nnunet.json_files import read_json
-from nnunet_taichi.runtime.files import write_whole
+from nnunet_taichi.runtime.files import digest, write_whole
 
 ENDINGS = (".b2nd", ".npz")  # of the host's data set classes
 RECORD = "difficulty.json"
@@ -89,14 +88,3 @@ def read_record(folder: Path) -> dict[str, Any]:
     """Read what `close` wrote into a folder of maps; {} where it is missing, torn or foreign."""
     record = read_json(folder / RECORD)
     return record if isinstance(record, dict) and {"checkpoint", "data"} <= record.keys() else {}
-
-
-def digest(*files: str | Path) -> str:
-    """Return the SHA-256 of files in a row, missing ones left out, or nothing where all are missing."""
-    present = [file for file in files if Path(file).is_file()]
-    checksum = hashlib.sha256()
-    for file in present:
-        with open(file, "rb") as stream:
-            while block := stream.read(1 << 20):
-                checksum.update(block)
-    return checksum.hexdigest() if present else ""

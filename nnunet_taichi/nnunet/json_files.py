@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-SPLITS = "splits_final.json"
+SPLITS = "splits_final.json"  # nnU-Net copies it from the raw data set when planning
 
 
 def read_json(path: Path) -> Any:

@@ -1,5 +1,6 @@
-"""Files that are whole or not there, and what JSON can hold."""
+"""Files that are whole or not there, their digests, and what JSON can hold."""
 
+import hashlib
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,17 @@ def write_whole(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def digest(*files: str | Path) -> str:
+    """Return the SHA-256 of files in a row, missing ones left out, or nothing where all are missing."""
+    present = [file for file in files if Path(file).is_file()]
+    checksum = hashlib.sha256()
+    for file in present:
+        with open(file, "rb") as stream:
+            while block := stream.read(1 << 20):
+                checksum.update(block)
+    return checksum.hexdigest() if present else ""
 
 
 def without_nan(value: Any) -> Any:

@@ -19,8 +19,9 @@ from tqdm import tqdm
 from nnunet_taichi.config import TaiChiConfig
 from nnunet_taichi.difficulty.coding import shares
 from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
-from nnunet_taichi.difficulty.storage import MapFolder, digest
+from nnunet_taichi.difficulty.storage import MapFolder
 from nnunet_taichi.nnunet.folds import FoldState, checkpoint, has_checkpoint, read_state
+from nnunet_taichi.runtime.files import digest
 from nnunet_taichi.runtime.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.durable import CONFIGURATION
 from nnunet_taichi.trainers.miner import TRAINING_CASES, make_miner, nnUNetTrainerUNetPlusPlus

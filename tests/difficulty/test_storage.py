@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2, nnUNetDatasetNumpy
 
-from nnunet_taichi.difficulty.storage import MapFolder, digest
+from nnunet_taichi.difficulty.storage import MapFolder
+from nnunet_taichi.runtime.files import digest
 
 CASES = ["busi_001", "busi_002"]
 
