@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 Array = NDArray[Any]
 DROPPED_BITS = 13  # of the 23 of a float32's fraction: what stays is as fine as half precision, down to 1e-38
@@ -50,8 +51,8 @@ def auroc(scores: Array, errors: Array) -> float:
     >>> auroc(np.array([0.1, 0.3, 0.3, 0.9]), np.array([False, False, True, True]))
     0.875
     """
-    values, index = np.unique(scores, return_inverse=True)
-    return auroc_of_counts(_count(index, errors, len(values)))
+    both = errors.any() and not errors.all()
+    return float(roc_auc_score(errors.ravel(), scores.ravel())) if both else float("nan")
 
 
 def count_scores(scores: Array, errors: Array) -> Array:
@@ -67,7 +68,7 @@ def count_scores(scores: Array, errors: Array) -> Array:
         (2, bins): right pixels and wrong ones, the lowest score first.
     """
     bits = np.ascontiguousarray(scores, np.float32).view(np.uint32)  # of positive numbers, these have their order
-    return _count(bits >> DROPPED_BITS, errors, BINS)
+    return np.stack([np.bincount(bits[which] >> DROPPED_BITS, minlength=BINS) for which in (~errors, errors)])
 
 
 def auroc_of_counts(counts: Array) -> float:
@@ -112,8 +113,3 @@ def aurc(uncertainty: Array, risk: Array) -> float:
     The best possible is `aurc(risk, risk)`; an uncertainty that knows nothing gets the mean risk.
     """
     return float(risk_coverage(uncertainty, risk)[1].mean())
-
-
-def _count(index: Array, errors: Array, bins: int) -> Array:
-    errors = errors.astype(bool).ravel()
-    return np.stack([np.bincount(index.ravel()[errors == wrong], minlength=bins) for wrong in (False, True)])

@@ -1,11 +1,11 @@
-"""Metrics against scikit-learn, against a brute force written from the definitions, and against hand-made cases."""
+"""Metrics against scikit-learn, MONAI, a brute force written from the definitions, and hand-made cases."""
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from scipy.ndimage import binary_erosion
+from scipy.ndimage import binary_erosion, gaussian_filter
 from scipy.spatial.distance import cdist
 from sklearn import metrics as sklearn_metrics
 
@@ -233,3 +233,61 @@ def test_diagonal_neighbours_do_not_make_a_surface():
 def test_no_distance_to_an_empty_mask(filled):
     masks = [np.full((4, 5), value) for value in filled]
     assert np.isnan(surface_distances(*masks, (1, 1))).all()
+
+
+@pytest.fixture
+def monai_scores():
+    """Score two masks by MONAI: Dice, HD95 and the average symmetric surface distance."""
+    monai = pytest.importorskip("monai.metrics", reason="pip install monai>=1.6")
+    torch = pytest.importorskip("torch")
+
+    def score(truth, prediction, spacing):
+        y, y_pred = (torch.from_numpy(mask)[None, None].float() for mask in (truth, prediction))  # (B, C, [Z,] Y, X)
+        options = {"include_background": True, "spacing": list(spacing)}
+        hd95 = monai.compute_hausdorff_distance(y_pred, y, percentile=95, **options)
+        assd = monai.compute_average_surface_distance(y_pred, y, symmetric=True, **options)
+        return monai.compute_dice(y_pred, y, include_background=True).item(), hd95.item(), assd.item()
+
+    return score
+
+
+def our_scores(truth, prediction, spacing):
+    return overlap(count_pixels(truth, prediction)).dice, *surface_distances(truth, prediction, spacing)
+
+
+@pytest.mark.parametrize("smoothness", [1, 2.5])
+@pytest.mark.parametrize("share", [0.3, 0.8])
+@pytest.mark.parametrize(
+    ("shape", "spacing"), [((60, 47), (1, 1)), ((60, 47), (0.4, 1.3)), ((9, 25, 22), (3.0, 0.7, 0.5))]
+)
+def test_masks_get_the_scores_of_monai(monai_scores, shape, spacing, share, smoothness):
+    """MONAI's definitions are ours, so all agrees but for rounding: both measure in float32, MONAI averages in it too.
+
+    Surface: the mask less its `binary_erosion`, by faces, and beyond the image is outside. HD95: the greater of two
+    directed `torch.quantile`, which is linear. ASSD: the mean over both surfaces, pooled. The masks are blobs, fine
+    ones and large ones, cut off by the edge, so that other definitions would show.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        noise = [gaussian_filter(rng.random(shape), smoothness) for _ in range(2)]
+        truth, prediction = (
+            values < np.quantile(values, part) for values, part in zip(noise, (share, 0.4), strict=True)
+        )
+        assert (binary_erosion(truth, border_value=1) != binary_erosion(truth)).any(), "the edge must cut it off"
+        expected = monai_scores(truth, prediction, spacing)
+        assert our_scores(truth, prediction, spacing) == pytest.approx(expected, rel=2e-6)
+
+
+@pytest.mark.filterwarnings("ignore:the (ground truth|prediction) of class")
+@pytest.mark.parametrize(
+    ("filled", "ours", "theirs"),
+    [
+        ((False, False), (np.nan, np.nan, np.nan), (np.nan, np.nan, np.nan)),
+        ((True, False), (0, np.nan, np.nan), (0, np.nan, np.inf)),  # a missed lesion: infinitely far off
+        ((False, True), (0, np.nan, np.nan), (np.nan, np.nan, np.inf)),  # a false alarm: and no Dice
+    ],
+)
+def test_monai_scores_empty_masks_otherwise(monai_scores, filled, ours, theirs):
+    masks = [np.full((4, 5), value) for value in filled]
+    assert our_scores(*masks, (1, 1)) == pytest.approx(ours, nan_ok=True)
+    assert monai_scores(*masks, (1, 1)) == pytest.approx(theirs, nan_ok=True)
