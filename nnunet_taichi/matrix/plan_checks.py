@@ -1,6 +1,7 @@
 """What nnU-Net says to a plan: all that would go wrong is found before anything runs."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -71,9 +72,10 @@ def _find_problems_of_plans(dataset: Dataset, plans: str, configurations: Sequen
     for name in configurations:
         if name.endswith("_cascade_fullres"):
             yield "configurations", f"{name} needs what 3d_lowres predicts; train it by hand"
-        elif name not in (existing or CONFIGURATIONS):
-            have = ", ".join(existing or CONFIGURATIONS)
-            yield "configurations", f"{plans} of {dataset.name} have {have}, but no {name}"
+        elif existing is None and name not in CONFIGURATIONS:
+            yield "configurations", f"{plans} of {dataset.name} have {', '.join(CONFIGURATIONS)}, but no {name}"
+        elif existing is not None and (error := _error_of(partial(dataset.configuration, plans), name)):
+            yield "configurations", error
         elif not dataset.raw.is_dir() and not dataset.is_preprocessed(plans, name):
             yield "datasets", f"{dataset.name} is not preprocessed for {plans} {name}, and there is no {dataset.raw}"
 

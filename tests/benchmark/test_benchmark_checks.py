@@ -87,6 +87,19 @@ def test_plans_that_cannot_be_read_are_not_made_anew(tree: ToyTree) -> None:
         assert "are no plans that can be read; mend or delete them" in problems_of(tree.write_plan(GOOD))[0]
 
 
+def test_only_configurations_that_are_asked_for_must_be_readable(tree: ToyTree) -> None:
+    tree.preprocess()
+    file = tree.preprocessed / "nnUNetPlans.json"
+    content = json.loads(file.read_text())
+    content["configurations"] |= {"half_made": {"inherits_from": "3d"}}
+    file.write_text(json.dumps(content))
+    read_checked(tree.write_plan(GOOD), runs_here=False)
+    assert find_dataset("900").is_preprocessed("nnUNetPlans", "2d")
+    problems = problems_of(tree.write_plan(GOOD + "configurations: [2d, half_made]"))
+    assert len(problems) == 1
+    assert f"{file} are no plans that can be read; mend or delete them (ValueError: The configuration 3d" in problems[0]
+
+
 @pytest.mark.parametrize("used", [None, [FOLD], [FOLD, FOLD]])
 def test_folds_beside_the_preprocessed_data_may_be_more(tree: ToyTree, used: list | None) -> None:
     tree.preprocess()
