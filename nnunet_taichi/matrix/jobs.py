@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from nnunet_taichi.matrix.fields import Kind
 from nnunet_taichi.matrix.plan_file import Benchmark
 from nnunet_taichi.nnunet.datasets import Dataset, Fold
 from nnunet_taichi.nnunet.folds import FoldState, read_state
@@ -17,7 +18,7 @@ from nnunet_taichi.planning.catalogue import PLANNING
 class Job(ABC):
     """One command of a benchmark."""
 
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
 
     @property
     @abstractmethod

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from nnunet_taichi.matrix.plan_file import MEANINGS, Benchmark, PlanError, read_plan
+from nnunet_taichi.matrix.plan_file import Benchmark, PlanError, read_plan, with_meaning
 from nnunet_taichi.matrix.trainer_lookup import find_trainer
 from nnunet_taichi.nnunet.datasets import Dataset, find_dataset
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require_variables
@@ -28,9 +28,9 @@ def read_checked(path: Path, runs_here: bool) -> Benchmark:
     """
     require_variables(*DATA_VARIABLES, EXT_VARIABLE)
     benchmark, problems = read_plan(path)
-    problems += [f"{key} ({MEANINGS[key]}): {problem}" for key, problem in _find_problems(benchmark)]
+    problems += [f"{with_meaning(key)}: {problem}" for key, problem in _find_problems(benchmark)]
     if runs_here and benchmark.device == "cuda" and not torch.cuda.is_available():
-        problems.append(f"device ({MEANINGS['device']}): there is no CUDA here; write cpu, or run on a cluster")
+        problems.append(f"{with_meaning('device')}: there is no CUDA here; write cpu, or run on a cluster")
     if problems:
         raise PlanError(path, problems)
     return benchmark

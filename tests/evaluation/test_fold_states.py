@@ -77,7 +77,8 @@ def test_all_commands_agree_about_a_fold(tree: ResultsTree, checkpoints: str, su
         assert str(caught.value).endswith(f"-tr {TRAINER} -p nnUNetPlans {end}".strip())
 
     # benchmark
-    benchmark, dataset = Benchmark(tree.root / "plan.yaml", tree.root / "out", device="cpu"), find_dataset("901")
+    benchmark = Benchmark(datasets=["901"], trainers=["nnUNetTrainer"], output=str(tree.root / "out"), device="cpu")
+    dataset = find_dataset("901")
     fold = Fold(dataset, "2d", "nnUNetPlans", "0")
     prepare = Preprocess(benchmark, dataset, "nnUNetPlans")
     train = Train(benchmark, fold, TRAINER, prepare, None)
