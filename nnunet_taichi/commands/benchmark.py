@@ -40,11 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run what is still to do, or print it; return 1 if something failed or the plan has mistakes."""
-    from nnunet_taichi.matrix import graph, local, snakemake
-    from nnunet_taichi.matrix import plan_checks as checks
+    from nnunet_taichi.matrix import graph, local, plan_checks, snakemake
 
     elsewhere = args.print or args.job or args.snakemake is not None
-    benchmark = checks.read_checked(args.plan, runs_here=not elsewhere)
+    benchmark = plan_checks.read_checked(args.plan, runs_here=not elsewhere)
     if args.snakemake is not None:
         return snakemake.run(benchmark, args.plan, args.snakemake)
     jobs = graph.make_jobs(benchmark)

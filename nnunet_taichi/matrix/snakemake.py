@@ -93,7 +93,7 @@ class Workflow:
     @property
     def targets(self) -> list[str]:
         """Markers of the comparisons."""
-        return [marker(job) for job in self.jobs if job.kind == Compare.kind]
+        return [marker(job) for job in self.jobs if isinstance(job, Compare)]
 
     def needs(self, name: str) -> list[str]:
         """Return the markers of what a job needs."""
