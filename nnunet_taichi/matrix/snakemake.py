@@ -39,26 +39,20 @@ def run(benchmark: Benchmark, plan: Path, arguments: Sequence[str]) -> int:
         raise ValueError('Snakemake 8 or later is not installed: pip install ".[benchmark]"') from error
     set_markers(make_jobs(benchmark), benchmark.folder)
     try:
-        main([*_own_arguments(benchmark, plan), *(arguments or HERE)])
+        main([*_own_arguments(benchmark.folder, plan), *(arguments or HERE)])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0
 
 
-def _own_arguments(benchmark: Benchmark, plan: Path) -> list[str]:
+def _own_arguments(folder: Path, plan: Path) -> list[str]:
+    configuration = folder / "snakemake.json"  # on the command line a path with a colon would be read as YAML
+    write_whole(configuration, json.dumps({"plan": str(plan.resolve())}))
     return [
-        *("--snakefile", str(SNAKEFILE), "--directory", str(benchmark.folder)),
-        *("--configfile", str(_write_configuration(benchmark, plan))),
+        *("--snakefile", str(SNAKEFILE), "--directory", str(folder), "--configfile", str(configuration)),
         "--keep-going",
         *("--rerun-incomplete", "--nolock", "--rerun-triggers", "mtime"),  # a killed run is simply repeated
     ]
-
-
-def _write_configuration(benchmark: Benchmark, plan: Path) -> Path:
-    """Tell the Snakefile the plan; on the command line a path with a colon would be read as YAML."""
-    file = benchmark.folder / "snakemake.json"
-    write_whole(file, json.dumps({"plan": str(plan.resolve())}))
-    return file
 
 
 def marker(job: Job) -> str:
