@@ -77,11 +77,12 @@ def read_plan(path: Path) -> tuple[Benchmark, list[str]]:
         benchmark = Benchmark.model_validate(content)
     except ValidationError as error:
         problems = [_explain(fault) for fault in error.errors()]
-        benchmark = _leave_out(content, {fault["loc"][0] for fault in error.errors()})
+        benchmark = _read_the_rest(content, {fault["loc"][0] for fault in error.errors()})
     return benchmark.model_copy(update={"output": path.resolve().parent / benchmark.output}), problems
 
 
-def _leave_out(content: dict[str, Any], wrong: set[int | str]) -> Benchmark:
+def _read_the_rest(content: dict[str, Any], wrong: set[int | str]) -> Benchmark:
+    """Read the keys that are right, so that nnU-Net can be asked about them."""
     right = {key: value for key, value in content.items() if key not in wrong}
     benchmark = Benchmark.model_validate({"datasets": "none", "trainers": "none"} | right)
     return benchmark.model_copy(update={key: () for key, value in benchmark if key in wrong and type(value) is tuple})
