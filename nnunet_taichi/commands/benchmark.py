@@ -4,11 +4,14 @@ import argparse
 import shlex
 from pathlib import Path
 
-from nnunet_taichi.matrix.plan_file import MEANINGS, REQUIRED
+from nnunet_taichi.matrix.plan_file import Benchmark
 
 EPILOG = "\n".join(
     ["PLAN.yaml has these keys, all but the required ones with a default:"]
-    + [f"  {key:<15} {meaning}{' (required)' if key in REQUIRED else ''}" for key, meaning in MEANINGS.items()]
+    + [
+        f"  {key:<15} {field.description}{' (required)' if field.is_required() else ''}"
+        for key, field in Benchmark.model_fields.items()
+    ]
     + [
         "",
         "What is finished is not repeated, and what was interrupted goes on, whichever way it runs. Logs go to jobs/",
@@ -37,13 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run what is still to do, or print it; return 1 if something failed or the plan has mistakes."""
-    from nnunet_taichi.matrix import graph, local, snakemake
-    from nnunet_taichi.matrix import plan_checks as checks
+    from nnunet_taichi.matrix import graph, local, plan_checks, snakemake
 
     elsewhere = args.print or args.job or args.snakemake is not None
-    benchmark = checks.read_checked(args.plan, runs_here=not elsewhere)
+    benchmark = plan_checks.read_checked(args.plan, runs_here=not elsewhere)
     if args.snakemake is not None:
-        return snakemake.run(benchmark, args.snakemake)
+        return snakemake.run(benchmark, args.plan, args.snakemake)
     jobs = graph.make_jobs(benchmark)
     if args.print:
         print("".join(f"{shlex.join(job.command())}\n" for job in graph.to_do(jobs)), end="")

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Mine for one fold and say where the maps are."""
     require_variables(*DATA_VARIABLES, EXT_VARIABLE)
-    _check(args.d, args.p, args.tr)
+    _check(args.d, args.p, args.c, args.tr)
     fold, device = args.f if args.f == "all" else int(args.f), choose_device(args.device)
     trainer = get_trainer_from_args(args.d, args.c, fold, args.tr, args.p, True, torch.device(device))
     _set_up_torch(device)
@@ -31,15 +31,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(dataset: str, plans: str, trainer: str) -> None:
+def _check(dataset: str, plans: str, configuration: str, trainer: str) -> None:
     """Refuse what nnU-Net would answer with the name of a missing file, or with folders for nothing.
 
     Raises:
-        ValueError: The data set has no such plans, there is no such trainer, or the trainer needs no maps.
+        ValueError: There are no such plans, configuration or trainer, or the trainer needs no maps.
     """
     found = find_dataset(dataset)
     if found.configurations(plans) is None:
         raise ValueError(f"{found.name} has no plans {plans} in {found.preprocessed}")
+    found.configuration(plans, configuration)
     require_json(found.preprocessed / "dataset.json", "labels", "channel_names", "file_ending")
     if (found.preprocessed / SPLITS).is_file() and not read_splits(found.preprocessed):
         raise ValueError(f"{found.preprocessed / SPLITS} is torn, or no file of nnU-Net's: restore or delete it")

@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnunet_taichi.matrix.jobs import Job, Train, modified
+from nnunet_taichi.matrix.jobs import Job, Train
 from nnunet_taichi.matrix.plan_file import Benchmark
 from nnunet_taichi.nnunet.datasets import Dataset
 
@@ -17,7 +17,7 @@ class Compare(Job):
     benchmark: Benchmark
     dataset: Dataset
     configuration: str
-    trainings: tuple[Train, ...]
+    needs: tuple[Train, ...]  # all trainings
 
     @property
     def name(self) -> str:
@@ -25,28 +25,28 @@ class Compare(Job):
         return f"compare_{self.dataset.name}_{self.configuration}"
 
     @property
-    def needs(self) -> tuple[Job, ...]:
-        """All of its trainings."""
-        return self.trainings
-
-    @property
     def folder(self) -> Path:
         """Where the report goes."""
         return self.benchmark.output / f"{self.dataset.name}_{self.configuration}"
 
+    @property
+    def report(self) -> Path:
+        """The page, which is written last."""
+        return self.folder / "report.html"
+
     def is_done(self) -> bool:
         """Look for a report of these trainings that is younger than each of them, and than the table of its cases."""
-        report, table = self.folder / "report.html", self.folder / "per_case.csv"
-        if not (report.is_file() and table.is_file() and all(training.is_done() for training in self.trainings)):
+        table = self.folder / "per_case.csv"
+        if not (self.report.is_file() and table.is_file() and all(training.is_done() for training in self.needs)):
             return False
-        newest = max(map(modified, [table, *(training.summary for training in self.trainings)]))
-        return modified(report) >= newest and self._is_of_the_plan()
+        newest = max(file.stat().st_mtime for file in (table, *(training.summary for training in self.needs)))
+        return self.report.stat().st_mtime >= newest and self._is_of_the_plan(table)
 
-    def _is_of_the_plan(self) -> bool:
-        """Read from its table of cases what the report is about; the plan may have changed since."""
-        with (self.folder / "per_case.csv").open(encoding="utf-8", newline="") as file:
+    def _is_of_the_plan(self, table: Path) -> bool:
+        """Read from the table of cases what the report is about; the plan may have changed since."""
+        with table.open(encoding="utf-8", newline="") as file:
             compared = {(row["trainer"], row["fold"], row["plans"]) for row in csv.DictReader(file)}
-        wanted = {(training.trainer, training.fold.fold, training.fold.plans) for training in self.trainings}
+        wanted = {(training.trainer, training.fold.fold, training.fold.plans) for training in self.needs}
         # it compares whatever plans among these each trainer was trained with
         return wanted <= compared and {each[:2] for each in wanted} == {each[:2] for each in compared}
 

@@ -49,7 +49,8 @@ class _Trainings:
         if (fold, trainer) not in self.trained:
             miner = miner_name(find_trainer(trainer), fold.folder(trainer))
             mine = self._mine(fold, miner, trainer, preprocess) if miner else None
-            training = self.trained[fold, trainer] = Train(self.benchmark, fold, trainer, preprocess, mine)
+            needs = (preprocess, mine) if mine else (preprocess,)
+            training = self.trained[fold, trainer] = Train(self.benchmark, fold, trainer, needs)
             if mine:
                 mine.trainings.append(training)
         return self.trained[fold, trainer]
@@ -57,8 +58,8 @@ class _Trainings:
     def _mine(self, fold: Fold, miner: str, trainer: str, preprocess: Preprocess) -> Mine:
         if (fold, miner) not in self.mined:
             listed = (miner, fold.plans) in self.benchmark.models  # two jobs must not train one model at once
-            training = self.make(fold, miner, preprocess) if listed else None
-            self.mined[fold, miner] = Mine(self.benchmark, fold, miner, trainer, preprocess, training)
+            needs = (preprocess, self.make(fold, miner, preprocess)) if listed else (preprocess,)
+            self.mined[fold, miner] = Mine(self.benchmark, fold, miner, trainer, needs)
         return self.mined[fold, miner]
 
 

@@ -8,26 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from nnunet_taichi.matrix.fields import Kind
 from nnunet_taichi.matrix.plan_file import Benchmark
 from nnunet_taichi.nnunet.datasets import Dataset, Fold
-from nnunet_taichi.nnunet.folds import FoldState, read_state
+from nnunet_taichi.nnunet.folds import SUMMARY, FoldState, read_state
 from nnunet_taichi.planning.catalogue import PLANNING
 
 
 class Job(ABC):
-    """One command of a benchmark."""
+    """One command of a benchmark.
 
-    kind: ClassVar[str]
+    Attributes:
+        kind: What it is, for resources.
+        needs: What must be done before.
+    """
+
+    kind: ClassVar[Kind]
+    needs: tuple["Job", ...] = ()
 
     @property
     @abstractmethod
     def name(self) -> str:
         """Its kind and what it is about; no other job of the benchmark is called so."""
-
-    @property
-    def needs(self) -> tuple["Job", ...]:
-        """What must be done before."""
-        return ()
 
     @property
     def lock(self) -> str:
@@ -88,19 +90,13 @@ class Mine(Job):
     fold: Fold
     miner: str
     trainer: str  # one that needs it
-    preprocess: Job
-    training: Job | None  # of the U-Net++, where the plan has it as well
+    needs: tuple[Job, ...]  # preprocessed cases, and the training of the U-Net++ where the plan has it as well
     trainings: list["Train"] = field(default_factory=list)  # that need it
 
     @property
     def name(self) -> str:
         """Fold and U-Net++."""
         return f"mine_{self.fold.dataset.name}_{self.fold.model(self.miner)}_fold_{self.fold.fold}"
-
-    @property
-    def needs(self) -> tuple[Job, ...]:
-        """Preprocessed cases."""
-        return (self.preprocess, self.training) if self.training else (self.preprocess,)
 
     def is_done(self) -> bool:
         """Look for the file that is written after the last map, or for trainings that need no maps any more."""
@@ -122,8 +118,7 @@ class Train(Job):
     benchmark: Benchmark
     fold: Fold
     trainer: str
-    preprocess: Job
-    mine: Job | None
+    needs: tuple[Job, ...]  # preprocessed cases, and maps
 
     @property
     def name(self) -> str:
@@ -131,14 +126,9 @@ class Train(Job):
         return f"train_{self.fold.dataset.name}_{self.fold.model(self.trainer)}_fold_{self.fold.fold}"
 
     @property
-    def needs(self) -> tuple[Job, ...]:
-        """Preprocessed cases, and maps."""
-        return (self.preprocess, self.mine) if self.mine else (self.preprocess,)
-
-    @property
     def summary(self) -> Path:
         """What the validation ends in."""
-        return self.fold.folder(self.trainer) / "validation" / "summary.json"
+        return self.fold.folder(self.trainer) / SUMMARY
 
     @property
     def state(self) -> FoldState:
@@ -157,8 +147,3 @@ class Train(Job):
         words += ["-num_gpus", str(gpus)] if gpus > 1 else []
         flag = self.state.flag
         return [*words, flag] if flag else words
-
-
-def modified(file: Path) -> float:
-    """Return when a file was written."""
-    return file.stat().st_mtime

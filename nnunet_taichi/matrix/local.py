@@ -9,7 +9,7 @@ from nnunet_taichi.matrix.comparison_job import Compare
 from nnunet_taichi.matrix.graph import to_do
 from nnunet_taichi.matrix.guard import run_guarded
 from nnunet_taichi.matrix.jobs import Job
-from nnunet_taichi.nnunet.runner import TAIL_LINES, CommandError, find_command
+from nnunet_taichi.nnunet.runner import CommandError, find_command, tail
 from nnunet_taichi.runtime.processes import file_lock
 
 DONE, FAILED, INTERRUPTED, NOT_RUN = "done", "failed", "interrupted", "not run"
@@ -31,7 +31,7 @@ def run_all(jobs: Sequence[Job], folder: Path) -> int:
         print(*_table(outcomes, folder), sep="\n", flush=True)
     for comparison in jobs:
         if isinstance(comparison, Compare) and comparison.is_done():
-            print(comparison.folder / "report.html", flush=True)
+            print(comparison.report, flush=True)
     return int(any(outcome != DONE for outcome in outcomes.values()))
 
 
@@ -64,14 +64,8 @@ def _run(words: list[str], log: Path) -> bool:
     came_of_it = f"failed with exit code {code}" if code else "done"
     print(f"  {came_of_it}, {time.monotonic() - start:.0f} s, log: {log}", flush=True)
     if code:
-        print("  | " + "\n  | ".join(_read(log, begin).splitlines()[-TAIL_LINES:]), flush=True)
+        print("  | " + tail(log, begin).replace("\n", "\n  | "), flush=True)
     return not code
-
-
-def _read(log: Path, begin: int) -> str:
-    with log.open("rb") as file:
-        file.seek(begin)
-        return file.read().decode(errors="replace")
 
 
 def _log(name: str, folder: Path) -> Path:

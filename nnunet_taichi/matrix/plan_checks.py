@@ -1,11 +1,12 @@
 """What nnU-Net says to a plan: all that would go wrong is found before anything runs."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from nnunet_taichi.matrix.plan_file import MEANINGS, Benchmark, PlanError, read_plan
+from nnunet_taichi.matrix.plan_file import Benchmark, PlanError, read_plan, with_meaning
 from nnunet_taichi.matrix.trainer_lookup import find_trainer
 from nnunet_taichi.nnunet.datasets import Dataset, find_dataset
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require_variables
@@ -27,9 +28,9 @@ def read_checked(path: Path, runs_here: bool) -> Benchmark:
     """
     require_variables(*DATA_VARIABLES, EXT_VARIABLE)
     benchmark, problems = read_plan(path)
-    problems += [f"{key} ({MEANINGS[key]}): {problem}" for key, problem in _find_problems(benchmark)]
+    problems += [f"{with_meaning(key)}: {problem}" for key, problem in _find_problems(benchmark)]
     if runs_here and benchmark.device == "cuda" and not torch.cuda.is_available():
-        problems.append(f"device ({MEANINGS['device']}): there is no CUDA here; write cpu, or run on a cluster")
+        problems.append(f"{with_meaning('device')}: there is no CUDA here; write cpu, or run on a cluster")
     if problems:
         raise PlanError(path, problems)
     return benchmark
@@ -71,9 +72,10 @@ def _find_problems_of_plans(dataset: Dataset, plans: str, configurations: Sequen
     for name in configurations:
         if name.endswith("_cascade_fullres"):
             yield "configurations", f"{name} needs what 3d_lowres predicts; train it by hand"
-        elif name not in (existing or CONFIGURATIONS):
-            have = ", ".join(existing or CONFIGURATIONS)
-            yield "configurations", f"{plans} of {dataset.name} have {have}, but no {name}"
+        elif existing is None and name not in CONFIGURATIONS:
+            yield "configurations", f"{plans} of {dataset.name} have {', '.join(CONFIGURATIONS)}, but no {name}"
+        elif existing is not None and (error := _error_of(partial(dataset.configuration, plans), name)):
+            yield "configurations", error
         elif not dataset.raw.is_dir() and not dataset.is_preprocessed(plans, name):
             yield "datasets", f"{dataset.name} is not preprocessed for {plans} {name}, and there is no {dataset.raw}"
 

@@ -1,41 +1,43 @@
-"""What a PLAN.yaml says, by itself; what nnU-Net says to it is in `checks`."""
+"""What a PLAN.yaml says, by itself; what nnU-Net says to it is in `plan_checks`."""
 
 import difflib
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from nnunet_taichi.matrix.fields import DEFAULTS, READERS, Resources, describe
+from nnunet_taichi.matrix.fields import DEFAULTS, Fold, Folder, Kind, Name, NumberOrName, Resources, Some, Trainers
 
-MEANINGS = {  # of each key, for --help and for mistakes
-    "datasets": "ids or names of nnU-Net data sets",
-    "trainers": "names of trainers, the first is what others are compared with; or NAME: [PLANS], for plans of its own",
-    "configurations": "of nnU-Net, each compared by itself; 2d by default",
-    "plans": "of nnU-Net, for trainers without their own; nnUNetPlans by default",
-    "folds": "numbers from 0 on, or all; 0 to 4 by default",
-    "device": "cuda, cpu or mps; cuda by default",
-    "output": "folder of comparisons and logs, seen from PLAN.yaml; PLAN_output by default",
-    "resources": "cpus, gpus, memory_gb, hours of one job on a cluster, of preprocess, mine, train, compare",
+TYPES = {type(None): "nothing", bool: "true or false", dict: "a mapping", list: "a list", str: "text", int: "a number"}
+EXPECTED = {  # where pydantic speaks as to programmers; all of it is about resources
+    "dict_type": "should be lines as 'train: {gpus: 1, hours: 48}'",
+    "model_type": f"should be some of {', '.join(Resources.model_fields)}",
+    "extra_forbidden": f"there is no such key; keys are {', '.join(Resources.model_fields)}",
 }
-REQUIRED = ("datasets", "trainers")
 
 
-@dataclass(frozen=True)
-class Benchmark:
-    """A plan, read; its fields are the keys of PLAN.yaml, and trainers are names with their own plans."""
+class Benchmark(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """A plan, read; its fields are the keys of PLAN.yaml, with their meanings for --help and for mistakes."""
 
-    path: Path
-    output: Path
-    datasets: tuple[str, ...] = ()
-    trainers: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    configurations: tuple[str, ...] = ("2d",)
-    plans: tuple[str, ...] = ("nnUNetPlans",)
-    folds: tuple[str, ...] = ("0", "1", "2", "3", "4")
-    device: str = "cuda"
-    resources: Mapping[str, Resources] = field(default_factory=lambda: DEFAULTS)
+    datasets: Some[NumberOrName]
+    """ids or names of nnU-Net data sets"""
+    trainers: Trainers
+    """names of trainers, the first is what others are compared with; or NAME: [PLANS], for plans of its own"""
+    configurations: Some[Name] = ("2d",)
+    """of nnU-Net, each compared by itself; 2d by default"""
+    plans: Some[Name] = ("nnUNetPlans",)
+    """of nnU-Net, for trainers without their own; nnUNetPlans by default"""
+    folds: Some[Fold] = ("0", "1", "2", "3", "4")
+    """numbers from 0 on, or all; 0 to 4 by default"""
+    device: Literal["cuda", "cpu", "mps"] = "cuda"
+    """cuda, cpu or mps; cuda by default"""
+    output: Folder = Path("PLAN_output")
+    """folder of comparisons and logs, seen from PLAN.yaml; PLAN_output by default"""
+    resources: dict[Kind, Resources] = {}
+    """cpus, gpus, memory_gb, hours of one job on a cluster, of preprocess, mine, train, compare"""
 
     @property
     def models(self) -> list[tuple[str, str]]:
@@ -47,10 +49,10 @@ class Benchmark:
         """Where logs, locks and markers of the jobs are."""
         return self.output / "jobs"
 
-    def resources_of(self, kind: str) -> Resources:
+    def resources_of(self, kind: Kind) -> Resources:
         """Return what a job of this kind takes; GPUs are CUDA's."""
-        resources = self.resources[kind]
-        return resources if self.device == "cuda" else replace(resources, gpus=0)
+        given = self.resources.get(kind, Resources()).model_dump(exclude_unset=True)
+        return DEFAULTS[kind].model_copy(update=given if self.device == "cuda" else given | {"gpus": 0})
 
 
 class PlanError(ValueError):
@@ -69,35 +71,61 @@ def read_plan(path: Path) -> tuple[Benchmark, list[str]]:
     Raises:
         PlanError: it is no YAML, or no mapping.
     """
-    content = _load(path)
-    problems = [f"{key} ({MEANINGS[key]}): is missing; add it" for key in REQUIRED if key not in content]
-    fields: dict[str, Any] = {"output": Path(f"{path.stem}_output")}
-    for key, value in content.items():
-        if key not in READERS:
-            problems.append(f"{key}: there is no such key; {_suggest(str(key))}")
-            continue
-        try:
-            fields[key] = READERS[key](value)
-        except ValueError as error:
-            problems.append(f"{key} ({MEANINGS[key]}): {error}")
-            fields |= {key: ()} if key not in ("device", "output", "resources") else {}
-    path = path.resolve()
-    return Benchmark(path=path, **fields | {"output": path.parent / fields["output"]}), problems
+    content = {"output": f"{path.stem}_output"} | _load(path)
+    problems = []
+    try:
+        benchmark = Benchmark.model_validate(content)
+    except ValidationError as error:
+        problems = [_explain(fault) for fault in error.errors()]
+        benchmark = _read_the_rest(content, {fault["loc"][0] for fault in error.errors()})
+    return benchmark.model_copy(update={"output": path.resolve().parent / benchmark.output}), problems
+
+
+def _read_the_rest(content: dict[str, Any], wrong: set[int | str]) -> Benchmark:
+    """Read the keys that are right, so that nnU-Net can be asked about them."""
+    right = {key: value for key, value in content.items() if key not in wrong}
+    benchmark = Benchmark.model_validate({"datasets": "none", "trainers": "none"} | right)
+    return benchmark.model_copy(update={key: () for key, value in benchmark if key in wrong and type(value) is tuple})
+
+
+def with_meaning(key: str) -> str:
+    """Name a key, and say what it means."""
+    return f"{key} ({Benchmark.model_fields[key].description})"
+
+
+def _explain(fault: ErrorDetails) -> str:
+    """Say in which key a fault is, what was expected there, and what was found."""
+    key, *inner = (part for part in fault["loc"] if isinstance(part, str) and part != "[key]")
+    if key not in Benchmark.model_fields:
+        return f"{key}: there is no such key; {_suggest(key)}"
+    if fault["type"] == "missing":
+        return f"{with_meaning(key)}: is missing; add it"
+    expected = EXPECTED.get(fault["type"], fault["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return ": ".join([with_meaning(key), *inner, f"{expected}, got {describe(fault['input'])}"])
 
 
 def _suggest(key: str) -> str:
-    close = difflib.get_close_matches(key, READERS, n=1)
-    return f"did you mean {close[0]} ({MEANINGS[close[0]]})?" if close else f"keys are {', '.join(READERS)}"
+    close = difflib.get_close_matches(key, Benchmark.model_fields, n=1)
+    return f"did you mean {with_meaning(close[0])}?" if close else f"keys are {', '.join(Benchmark.model_fields)}"
 
 
-def _load(path: Path) -> dict:
+def describe(value: Any) -> str:
+    """Show a value and its type, as YAML's users know it.
+
+    >>> describe(True)
+    'True (true or false)'
+    """
+    return f"{value!r} ({TYPES.get(type(value), type(value).__name__)})"
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PlanError(path, [f"it is not YAML: {error}"]) from error
     if not isinstance(content, dict):
         raise PlanError(path, [f"expected lines as 'trainers: [nnUNetTrainer]', got {describe(content)}"])
-    return content
+    return {str(key): value for key, value in content.items()}
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -22,11 +22,12 @@ SNAKEFILE = Path(__file__).with_name("Snakefile")
 HERE = ("--cores", "all", "--resources", "gpu=1")  # without arguments of the user: one training at a time on the GPU
 
 
-def run(benchmark: Benchmark, arguments: Sequence[str]) -> int:
+def run(benchmark: Benchmark, plan: Path, arguments: Sequence[str]) -> int:
     """Set the markers, and run Snakemake in this process, so that Ctrl-C reaches it.
 
     Args:
         benchmark: to run.
+        plan: path of its PLAN.yaml.
         arguments: the user's for Snakemake.
 
     Raises:
@@ -38,26 +39,20 @@ def run(benchmark: Benchmark, arguments: Sequence[str]) -> int:
         raise ValueError('Snakemake 8 or later is not installed: pip install ".[benchmark]"') from error
     set_markers(make_jobs(benchmark), benchmark.folder)
     try:
-        main([*_own_arguments(benchmark), *(arguments or HERE)])
+        main([*_own_arguments(benchmark.folder, plan), *(arguments or HERE)])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0
 
 
-def _own_arguments(benchmark: Benchmark) -> list[str]:
+def _own_arguments(folder: Path, plan: Path) -> list[str]:
+    configuration = folder / "snakemake.json"  # on the command line a path with a colon would be read as YAML
+    write_whole(configuration, json.dumps({"plan": str(plan.resolve())}))
     return [
-        *("--snakefile", str(SNAKEFILE), "--directory", str(benchmark.folder)),
-        *("--configfile", str(_write_configuration(benchmark))),
+        *("--snakefile", str(SNAKEFILE), "--directory", str(folder), "--configfile", str(configuration)),
         "--keep-going",
         *("--rerun-incomplete", "--nolock", "--rerun-triggers", "mtime"),  # a killed run is simply repeated
     ]
-
-
-def _write_configuration(benchmark: Benchmark) -> Path:
-    """Tell the Snakefile the plan; on the command line a path with a colon would be read as YAML."""
-    file = benchmark.folder / "snakemake.json"
-    write_whole(file, json.dumps({"plan": str(benchmark.path)}))
-    return file
 
 
 def marker(job: Job) -> str:
@@ -92,7 +87,7 @@ class Workflow:
     @property
     def targets(self) -> list[str]:
         """Markers of the comparisons."""
-        return [marker(job) for job in self.jobs if job.kind == Compare.kind]
+        return [marker(job) for job in self.jobs if isinstance(job, Compare)]
 
     def needs(self, name: str) -> list[str]:
         """Return the markers of what a job needs."""

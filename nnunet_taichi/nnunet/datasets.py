@@ -1,12 +1,14 @@
 """A data set as nnU-Net keeps it, and how far it is prepared for a training."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw, nnUNet_results
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 from nnunet_taichi.nnunet.json_files import SPLITS, read_splits
 from nnunet_taichi.nnunet.preprocessed import is_complete
@@ -45,21 +47,26 @@ class Dataset:
         file = self.preprocessed / f"{plans}.json"
         if not file.is_file():
             return None
-        try:
-            manager = PlansManager(str(file))
-            for name in (names := manager.available_configurations):
-                manager.get_configuration(name)
-        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{file} are no plans that can be read; mend or delete them ({cause})") from error
-        return list(names)
+        with _reading(file) as manager:
+            return list(manager.available_configurations)
+
+    def configuration(self, plans: str, name: str) -> ConfigurationManager:
+        """Read a configuration of its plans; the others, which nobody asked for, may be half made.
+
+        Raises:
+            ValueError: there is none of this name, or it cannot be read.
+        """
+        names = self.configurations(plans) or ()
+        if name not in names:
+            raise ValueError(f"{plans} of {self.name} have {', '.join(names) or 'nothing'}, but no {name}")
+        with _reading(self.preprocessed / f"{plans}.json") as manager:
+            return manager.get_configuration(name)
 
     def is_preprocessed(self, plans: str, configuration: str) -> bool:
         """Tell whether all of its cases are there; an interruption leaves only some."""
         if configuration not in (self.configurations(plans) or ()):
             return False
-        manager = PlansManager(str(self.preprocessed / f"{plans}.json"))
-        return is_complete(self.preprocessed, manager.get_configuration(configuration).data_identifier)
+        return is_complete(self.preprocessed, self.configuration(plans, configuration).data_identifier)
 
     def check_splits(self) -> None:
         """Check what nnU-Net asserts when it plans: folds beside the raw data are those beside the preprocessed data.
@@ -81,6 +88,16 @@ class Dataset:
         """Count the folds of the file that nnU-Net follows; beyond them it makes up a random split."""
         splits = (read_splits(folder) for folder in (self.preprocessed, self.raw))
         return next((len(split) for split in splits if split), DEFAULT_FOLDS)
+
+
+@contextmanager
+def _reading(plans: Path) -> Iterator[PlansManager]:
+    """Say of nnU-Net's errors about plans which file is to be mended."""
+    try:
+        yield PlansManager(str(plans))
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{plans} are no plans that can be read; mend or delete them ({cause})") from error
 
 
 @dataclass(frozen=True)

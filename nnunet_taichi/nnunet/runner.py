@@ -81,7 +81,7 @@ class CommandRunner:
         status = self._run([*find_command(name), *words], log, LogReader(planned_epochs(words)))
         seconds, cpu_after = time.monotonic() - start, _children_cpu_seconds()
         if status:
-            raise CommandError(f"{name} failed with exit code {status}. The end of {log}:\n{_tail(log)}")
+            raise CommandError(f"{name} failed with exit code {status}. The end of {log}:\n{tail(log)}")
         print(f"  {seconds:.0f} s, log: {log}", flush=True)
         return Cost(seconds, None if cpu_before is None or cpu_after is None else cpu_after - cpu_before)
 
@@ -132,9 +132,9 @@ def find_command(name: str) -> list[str]:
     return [found]
 
 
-def _tail(log: Path) -> str:
-    """The last lines of a log."""
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:])
+def tail(log: Path, begin: int = 0) -> str:
+    """Return the last lines of a log, but none before the byte `begin`."""
+    return "\n".join(log.read_bytes()[begin:].decode(errors="replace").splitlines()[-TAIL_LINES:])
 
 
 def _children_cpu_seconds() -> float | None:

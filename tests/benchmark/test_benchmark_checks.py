@@ -39,6 +39,7 @@ def test_a_plan_without_mistakes(tree: ToyTree) -> None:
         ("nnUNetTrainer_1epochs", "nnUNetTrainer_seed1_1epochs", "nnU-Net finds no nnUNetTrainer_seed1_1epochs"),
         ("900", "901", "901: nnU-Net has none; convert it first"),
         ("900", "BUSI", "BUSI is neither an id nor a name as Dataset101_BUSI"),
+        ("900", "-1", "-1 is neither an id nor a name as Dataset101_BUSI"),
         ("900", "Dataset900_Other", "nnU-Net knows 900 as Dataset900_Toy; correct the name"),
         ("900", "[900, Dataset900_Toy]", "Dataset900_Toy is there twice, by id and by name; name it once"),
         ("folds: 0", "folds: [4, 5, 7]", "Dataset900_Toy has 5 folds, from 0; leave out 5, 7"),
@@ -85,6 +86,26 @@ def test_plans_that_cannot_be_read_are_not_made_anew(tree: ToyTree) -> None:
     for content in ('{"configurations": {', "[]", "{}", '{"configurations": 1}', '{"configurations": {"2d": {}}}'):
         (tree.preprocessed / "nnUNetPlans.json").write_text(content)
         assert "are no plans that can be read; mend or delete them" in problems_of(tree.write_plan(GOOD))[0]
+
+
+def test_only_configurations_that_are_asked_for_must_be_readable(tree: ToyTree) -> None:
+    tree.preprocess()
+    file = tree.preprocessed / "nnUNetPlans.json"
+    content = json.loads(file.read_text())
+    content["configurations"] |= {"half_made": {"inherits_from": "3d"}}
+    file.write_text(json.dumps(content))
+    read_checked(tree.write_plan(GOOD), runs_here=False)
+    assert find_dataset("900").is_preprocessed("nnUNetPlans", "2d")
+    problems = problems_of(tree.write_plan(GOOD + "configurations: [2d, half_made]"))
+    assert len(problems) == 1
+    assert f"{file} are no plans that can be read; mend or delete them (ValueError: The configuration 3d" in problems[0]
+
+
+def test_mining_names_the_configurations_that_there_are(tree: ToyTree, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.preprocess()
+    which = ["-d", "900", "-c", "3d_fullres", "-f", "0", "-tr", "nnUNetTrainerTaichi", "-p", "nnUNetPlans"]
+    assert main(["mine", *which, "-device", "cpu"]) == 1
+    assert capsys.readouterr().err == "error: nnUNetPlans of Dataset900_Toy have 2d, but no 3d_fullres\n"
 
 
 @pytest.mark.parametrize("used", [None, [FOLD], [FOLD, FOLD]])

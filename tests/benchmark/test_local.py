@@ -19,7 +19,7 @@ PYTHON = Path(sys.executable).name  # found beside this very Python
 class ToyJob(Job):
     """Python code that leaves its name in a folder, if it gets so far."""
 
-    name, needs = "", ()
+    name = ""
 
     def __init__(self, name: str, folder: Path, needs: tuple[Job, ...], code: str) -> None:
         self.name, self.folder, self.needs, self.code = name, folder, needs, code

@@ -77,14 +77,15 @@ def test_all_commands_agree_about_a_fold(tree: ResultsTree, checkpoints: str, su
         assert str(caught.value).endswith(f"-tr {TRAINER} -p nnUNetPlans {end}".strip())
 
     # benchmark
-    benchmark, dataset = Benchmark(tree.root / "plan.yaml", tree.root / "out", device="cpu"), find_dataset("901")
+    benchmark = Benchmark(datasets=["901"], trainers=["nnUNetTrainer"], output=str(tree.root / "out"), device="cpu")
+    dataset = find_dataset("901")
     fold = Fold(dataset, "2d", "nnUNetPlans", "0")
     prepare = Preprocess(benchmark, dataset, "nnUNetPlans")
-    train = Train(benchmark, fold, TRAINER, prepare, None)
+    train = Train(benchmark, fold, TRAINER, (prepare,))
     assert train.is_done() == (end is None)
     if end is not None:
         assert " ".join(train.command()).endswith(f"-device cpu {end}".strip())
-    mine = Mine(benchmark, fold, "nnUNetTrainerUNetPlusPlusMiner", TRAINER, prepare, None, [train])
+    mine = Mine(benchmark, fold, "nnUNetTrainerUNetPlusPlusMiner", TRAINER, (prepare,), [train])
     assert mine.is_done() == (state in ("TRAINED", "FINISHED"))  # nobody needs maps any more
 
     # explain
