@@ -1,1 +1,1 @@
-"""The commands: what they take on the command line, and in which order the rooms work for them."""
+"""The commands: their command-line arguments, and the order in which they call the other packages."""

@@ -1,4 +1,4 @@
-"""What several commands take on the command line, in nnU-Net's spelling."""
+"""Command-line arguments that several commands share, spelled as in nnU-Net."""
 
 import argparse
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from contextlib import suppress
 
 
 def add_fold_of_a_model(parser: argparse.ArgumentParser, trainer_help: str) -> None:
-    """Add the data set, configuration, fold, trainer, plans and device of one training."""
+    """Add the arguments that name one training: data set, configuration, fold, trainer, plans and device."""
     parser.add_argument("-d", required=True, metavar="DATASET", help="dataset name or id")
     parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, as 2d")
     parser.add_argument("-f", required=True, type=fold, metavar="FOLD", help="fold, a number or all")
@@ -17,25 +17,25 @@ def add_fold_of_a_model(parser: argparse.ArgumentParser, trainer_help: str) -> N
 
 
 def add_device(parser: argparse.ArgumentParser, *more: str) -> None:
-    """Add the device to compute on; which is the default is found when it is wanted: torch is slow to import."""
+    """Add the device to compute on. `choose_device` finds the default later, because torch is slow to import."""
     choices = ("cuda", "cpu", *more)
     parser.add_argument("-device", choices=choices, help="default: cuda if there is one, else cpu")
 
 
 def choose_device(device: str | None) -> str:
-    """Return the device that was named, or the default."""
+    """Return the device that the user named, or the default: cuda if there is one, else cpu."""
     import torch
 
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def add_processes(parser: argparse.ArgumentParser) -> None:
-    """Add the number of processes."""
+    """Add the number of worker processes."""
     parser.add_argument("-np", dest="num_processes", type=positive, metavar="N", help="processes (default: one a core)")
 
 
 def fold(text: str) -> str:
-    """Read a fold."""
+    """Check a fold, a number from 0 on or `all`, and return it."""
     if text != "all" and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a number from 0 on or all, got {text!r}")
     return text
@@ -49,7 +49,7 @@ def positive(text: str) -> int:
 
 
 def number(text: str, is_valid: Callable[[float], bool], expected: str) -> float:
-    """Read a number, or say what was expected."""
+    """Read a number. If it is not valid, raise an error that says what was `expected`."""
     with suppress(ValueError):
         if is_valid(float(text)):
             return float(text)
@@ -57,7 +57,7 @@ def number(text: str, is_valid: Callable[[float], bool], expected: str) -> float
 
 
 def dataset_id(text: str) -> int:
-    """Read a data set's number."""
+    """Read a data set's number, 1 to 999."""
     if not text.isdecimal() or not 1 <= int(text) <= 999:
         raise argparse.ArgumentTypeError(f"expected a number from 1 to 999, got {text!r}")
     return int(text)

@@ -1,4 +1,4 @@
-"""`nnunet_taichi audit`: which images of a folder or a data set are twins, and whether its folds keep them apart."""
+"""`nnunet_taichi audit`: find twins among the images of a folder or data set, and twins that its folds divide."""
 
 import argparse
 import re
@@ -18,10 +18,10 @@ from nnunet_taichi.dataset_conversion.target import explained
 from nnunet_taichi.runtime.files import digest
 from nnunet_taichi.runtime.parallel import map_in_processes
 
-MASK = re.compile(  # a folder "with_GT" has images as well
+MASK = re.compile(  # not "with_GT": such a folder holds images as well
     r"(?<!with[_ -])(?<![a-z])(masks?|gts?|labels?|seg|segmentations?|annotations?)(?![a-z])", re.IGNORECASE
 )
-NEARLY = 0.1  # pairs that miss the threshold by less than this are shown as well, so that one can judge it
+NEARLY = 0.1  # pairs that miss the threshold by less are shown as well, so that the user can judge the threshold
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def _find_folder(source: str) -> Path:
 
 
 def _list_dataset(folder: Path) -> list[Image]:
-    """List the images of a raw data set, training first; classes are known of what we converted."""
+    """List the images of a raw data set, training images first. Classes are known only if our converters wrote it."""
     cases = provenance.read(folder).get("cases", {})
     found = []
     for subfolder in ("imagesTr", "imagesTs"):
@@ -81,7 +81,7 @@ def _list_dataset(folder: Path) -> list[Image]:
 
 
 def _list_folder(folder: Path) -> list[Image]:
-    """List the pictures below a folder, less those whose file or folder is called a mask; folders are classes."""
+    """List the pictures below a folder, without those whose file or folder is named as a mask. Folders are classes."""
     paths = pictures(folder, recursive=True)
     images = [path for path in paths if not MASK.search(path.relative_to(folder).with_suffix("").as_posix())]
     print(f"{len(images)} images below {folder}; {len(paths) - len(images)} files passed over as masks, by their names")
@@ -90,7 +90,7 @@ def _list_folder(folder: Path) -> list[Image]:
 
 
 def _compare(images: list[Image], threshold: float, num_processes: int | None) -> Audit:
-    """Read all images and find the pairs that are twins, or nearly."""
+    """Read all images, and find the pairs that are twins or miss the threshold by less than `NEARLY`."""
     results = list(map_in_processes(_read, [image.path for image in images], num_processes, "Reading"))
     if errors := [result for result in results if isinstance(result, ConversionError)]:
         raise BadFilesError(errors)
@@ -99,7 +99,7 @@ def _compare(images: list[Image], threshold: float, num_processes: int | None) -
 
 
 def _read(path: Path) -> tuple[Pixels, str, str] | ConversionError:
-    """Give a picture's thumbnail, the digest of its file and that of its pixels, or what is wrong with it."""
+    """Return a picture's thumbnail and the digests of its file and of its pixels, or the error that it causes."""
     try:
         pixels = read_any(path, channels=1).pixels
         return thumbnail(pixels), digest(path), pixel_digest(pixels)

@@ -1,4 +1,4 @@
-"""`nnunet_taichi benchmark`: data sets x trainers x folds by nnU-Net's own commands, here or on a cluster."""
+"""`nnunet_taichi benchmark`: run data sets x trainers x folds by nnU-Net's own commands, here or on a cluster."""
 
 import argparse
 import shlex
@@ -39,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run what is still to do, or print it; return 1 if something failed or the plan has mistakes."""
+    """Run the jobs that are still to do, or print their commands, and return 1 if a job failed.
+
+    Raises:
+        ValueError: The plan has mistakes, or nnU-Net's variables are not set.
+    """
     from nnunet_taichi.matrix import graph, local, plan_checks, snakemake
 
     elsewhere = args.print or args.job or args.snakemake is not None

@@ -1,4 +1,4 @@
-"""`nnunet_taichi compare`: is one trainer better than another? Tables, tests and a page of what nnU-Net wrote."""
+"""`nnunet_taichi compare`: is one trainer better than another? Tables, statistical tests and a page."""
 
 import argparse
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ PLANS = "each trainer is compared with each of these that it was trained with (d
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `nnunet_taichi compare`, named as nnU-Net's."""
+    """Add the arguments of `nnunet_taichi compare`, named as in nnU-Net."""
     parser.add_argument(
         "-o",
         type=Path,
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare, write everything to OUT, and print the tables."""
+    """Compare the runs, write everything to OUT, and print the tables."""
     runs = _find_runs(args)
     warnings = check_runs(runs, args.allow_missing)
     explanations = [read_explanation(folder) for folder in args.explanation]
@@ -73,19 +73,19 @@ def run(args: argparse.Namespace) -> int:
     page = make_page(comparison, runs, args.gallery, explanations)
     write_whole(args.o / "per_case.csv", per_case.to_csv(columns=CASE_COLUMNS, index=False, lineterminator="\n"))
     write_files(comparison, args.o)
-    write_whole(args.o / "report.html", page)  # last: `benchmark` takes it for a sign that all is written
+    write_whole(args.o / "report.html", page)  # last: `benchmark` takes it as the sign that all is written
     print(f"{to_markdown(replace(comparison, quoted=comparison.quoted[:0]))}\n{args.o / 'report.html'}")
     return 0
 
 
 def compare(runs: Sequence[Run], per_case: pd.DataFrame, policy: Policy, warnings: Sequence[str] = ()) -> Comparison:
-    """Summarise and test what was scored.
+    """Summarise the scores, and test the differences between the runs.
 
     Args:
-        runs: what `per_case` came from; the first is what the others are compared with.
-        per_case: one row a run, case and label.
-        policy: what scores of 0/0 count where truth and prediction are both empty.
-        warnings: to be repeated wherever the numbers are.
+        runs: Runs that `per_case` was computed from; the others are compared with the first.
+        per_case: Scores, one row per run, case and label.
+        policy: What scores of 0/0 count where truth and prediction are both empty.
+        warnings: Warnings to repeat wherever the numbers are shown.
     """
     truth, unit = runs[0], units(runs[0])
     name = truth.folder.parent.name if truth.trainings else truth.dataset_json["name"]
@@ -96,10 +96,10 @@ def compare(runs: Sequence[Run], per_case: pd.DataFrame, policy: Policy, warning
 
 
 def _find_runs(args: argparse.Namespace) -> list[Run]:
-    """Find what the arguments name.
+    """Find the runs that the arguments name.
 
     Raises:
-        ValueError: they do not name one or the other in full, or what they name is not there.
+        ValueError: The arguments name neither trainings nor folders in full, or both, or what they name does not exist.
     """
     trained = args.d or args.c or args.tr
     if bool(trained) == bool(args.folder):

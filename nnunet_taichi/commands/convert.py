@@ -1,4 +1,4 @@
-"""`nnunet_taichi convert`: data sets as nnU-Net raw data sets, and new images as they have them."""
+"""`nnunet_taichi convert`: turn data sets into nnU-Net raw data sets, and new images into the same format."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from nnunet_taichi.dataset_conversion.raw_dataset import Options, write_raw_data
 from nnunet_taichi.dataset_conversion.reporting import report, report_new_images
 from nnunet_taichi.dataset_conversion.target import check_apart, find_target
 
-CONVERTERS = {  # name: (module, its arguments)
+CONVERTERS = {  # name: (module, function that adds its arguments)
     "busi": (busi, arguments.add_busi),
     "dataset-b": (dataset_b, arguments.add_source),
     "tn-scui": (tn_scui, arguments.add_source),
@@ -20,7 +20,7 @@ CONVERTERS = {  # name: (module, its arguments)
     "folder": (folder, arguments.add_folder),
 }
 IMAGES = "images"
-# arguments that name places, or that do not change what is written: conversion.json does not depend on them
+# arguments that name places, or that do not change what is written: they are left out of conversion.json
 PLACES = frozenset(
     {"command", "dataset", "debug", "source", "images", "masks", "table", "exclude", "overwrite", "num_processes"}
 )
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert one data set and return the exit code; if something is wrong, nothing is left behind."""
+    """Convert one data set and return the exit code. If something is wrong, leave nothing behind."""
     try:
         (_convert_images if args.dataset == IMAGES else _convert)(args)
     except BadFilesError as error:

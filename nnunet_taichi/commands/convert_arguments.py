@@ -1,4 +1,4 @@
-"""What the converters take on the command line, in nnU-Net's spelling."""
+"""The converters' command-line arguments, spelled as in nnU-Net."""
 
 import argparse
 import re
@@ -11,25 +11,25 @@ LONGEST_EDGE = 16384
 
 
 def add_source(parser: argparse.ArgumentParser, default_name: str, *, has_test_set: bool = False) -> None:
-    """Add what every published data set takes."""
+    """Add the arguments that every published data set takes."""
     parser.add_argument("source", type=Path, metavar="SRC", help="the data set's folder, or its parent")
     add_target(parser, default_name)
     add_writing(parser, has_test_set=has_test_set)
 
 
 def add_busi(parser: argparse.ArgumentParser, default_name: str) -> None:
-    """Add what BUSI takes, and no other."""
+    """Add the arguments of BUSI: those of every published data set, and `--with-normal`."""
     add_source(parser, default_name)
     parser.add_argument("--with-normal", action="store_true", help="also convert the normal images, with empty labels")
 
 
 def add_refuge(parser: argparse.ArgumentParser, default_name: str) -> None:
-    """Add what REFUGE takes; it has its own test set, so there is nothing to set aside."""
+    """Add the arguments of REFUGE. It has its own test set, so there is no `--test-fraction`."""
     add_source(parser, default_name, has_test_set=True)
 
 
 def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> None:
-    """Add the two folders, and what is to be made of them."""
+    """Add the folders of images and masks, and how to read what is in them."""
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the images")
     parser.add_argument(
         "--masks",
@@ -69,7 +69,7 @@ def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> Non
 
 
 def add_new_images(parser: argparse.ArgumentParser) -> None:
-    """Add the images, where they go and the data set that they shall fit."""
+    """Add the new images, the folder to write them to, and the data set that they must fit."""
     parser.add_argument(
         "source", type=Path, metavar="SRC", help="a folder of images (its subfolders not), or one image"
     )
@@ -82,7 +82,7 @@ def add_new_images(parser: argparse.ArgumentParser) -> None:
 
 
 def add_target(parser: argparse.ArgumentParser, default_name: str | None) -> None:
-    """Add where the data set goes."""
+    """Add the number and the name of the data set to write, and whether to replace an existing one."""
     parser.add_argument("-d", dest="dataset_id", type=dataset_id, required=True, metavar="ID", help="1 to 999")
     parser.add_argument(
         "-n",
@@ -96,7 +96,7 @@ def add_target(parser: argparse.ArgumentParser, default_name: str | None) -> Non
 
 
 def add_writing(parser: argparse.ArgumentParser, *, has_test_set: bool = False) -> None:
-    """Add how cases are written and split."""
+    """Add the options for writing and splitting the cases."""
     if not has_test_set:
         test_help = "set this share aside for testing (default: none)"
         parser.add_argument("--test-fraction", type=_fraction, default=0.0, metavar="F", help=test_help)

@@ -1,4 +1,4 @@
-"""`nnunet_taichi demo`: the whole way on phantoms, from images to a table of Dice, in minutes on two CPU cores."""
+"""`nnunet_taichi demo`: all steps on phantoms, from images to a table of Dice, in minutes on two CPU cores."""
 
 import argparse
 import shlex
@@ -13,17 +13,17 @@ DATASET_ID, DATASET_NAME = 900, "Phantoms"
 NEW_ID, NEW_NAME = 901, "NewPhantoms"
 PLANNER = "nnUNetPlannerTaichiSlim"
 PLANS = {"nnUNetTrainer": "nnUNetPlans", "nnUNetTrainerTaichi": "nnUNetTaichiSlimPlans"}  # of equal cost
-EPOCHS, ITERATIONS = 4, 40  # a multiple of four: the first stage takes a quarter of the epochs
+EPOCHS, ITERATIONS = 4, 40  # EPOCHS is a multiple of four: the first stage takes a quarter of them
 SIZE = 80
 MAP_COLUMNS = 8  # training cases on the contact sheet
 
-# A worker takes longer to start than all of the work takes.
+# Starting a worker would take longer than all of the work.
 PLANNING_WORKERS, PREDICTION_WORKERS = ("-npfp", 1, "-np", 1), ("-npp", 1, "-nps", 1)
 SETTINGS = {
     "nnUNet_def_n_proc": "1",
     "nnUNet_n_proc_DA": "2",
-    "nnUNet_compile": "f",  # would take longer than the training
-    "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin starve the data workers
+    "nnUNet_compile": "f",  # compiling would take longer than the training
+    "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads would starve the data workers
 }
 
 NOTES = """\
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_settings(out: Path, environment: Mapping[str, str]) -> None:
-    """Say where everything goes, in lines that a shell takes, so that each command can be repeated by hand."""
+    """Print where everything goes, and the settings as shell lines, so that users can repeat each command by hand."""
     print(f"Everything goes to {out}; your own nnUNet_* variables are not used. The commands run with:")
     for name in sorted(name for name in environment if name.startswith("nnUNet_") or name in SETTINGS):
         print(f"export {name}={shlex.quote(environment[name])}")
@@ -72,7 +72,7 @@ def _print_settings(out: Path, environment: Mapping[str, str]) -> None:
 
 
 def _prepare(command: CommandRunner, out: Path) -> None:
-    """Draw the phantoms, and make nnU-Net data sets of them: one to train on, one of new images."""
+    """Draw phantoms, convert them into a data set to train on and one of new images, and plan and preprocess."""
     from nnunet_taichi.phantoms import write_phantoms
 
     known = write_phantoms(out / "phantoms", benign=20, malignant=12, normal=8, size=SIZE, seed=0)
@@ -86,7 +86,7 @@ def _prepare(command: CommandRunner, out: Path) -> None:
 
 
 def _train_and_predict(command: CommandRunner, out: Path, device: str) -> dict[str, Cost]:
-    """Train each trainer on fold 0, score it on the new images, and return what each training took."""
+    """Train each trainer on fold 0, score it on the new images, and return the cost of each training."""
     new, costs = _raw(out, NEW_ID, NEW_NAME), {}
     for base, plans in PLANS.items():
         trainer = _recipe(base)
@@ -100,7 +100,7 @@ def _train_and_predict(command: CommandRunner, out: Path, device: str) -> dict[s
 
 
 def _recipe(trainer: str) -> str:
-    """Give the name of the short version of a trainer."""
+    """Return the name of a trainer's short version."""
     return f"{trainer}_{EPOCHS}epochs_{ITERATIONS}iterations"
 
 
@@ -144,12 +144,12 @@ def _report(out: Path, costs: Mapping[str, Cost]) -> None:
 
 
 def _raw(out: Path, dataset_id: int, name: str) -> Path:
-    """Give the folder of a raw data set."""
+    """Return the folder of a raw data set."""
     return out / "nnUNet_raw" / f"Dataset{dataset_id:03d}_{name}"
 
 
 def _model(trainer: str) -> str:
-    """Give the name of a trained model, as nnU-Net does."""
+    """Return the name of a trained model, as nnU-Net spells it."""
     return f"{_recipe(trainer)}__{PLANS[trainer]}__2d"
 
 

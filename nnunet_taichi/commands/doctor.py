@@ -1,7 +1,7 @@
 """`nnunet_taichi doctor`: check this machine, and say how to mend what is wrong.
 
-A check is a function that returns what it found, or raises `CheckFailed`. Heavy packages are imported inside the
-checks: an installation too broken to import them is what the doctor is for.
+A check is a function that returns what it found, or raises `CheckFailed`. The checks themselves import heavy packages,
+because the doctor must also run on an installation that is too broken to import them.
 """
 
 import argparse
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-WRITTEN = ("nnUNet_preprocessed", "nnUNet_results")  # by training; raw data may well be read-only
+WRITTEN = ("nnUNet_preprocessed", "nnUNet_results")  # training writes to these; raw data may be read-only
 SWITCH_OFF_COMPILE = (
     "export nnUNet_compile=f (slower, but it works); or install what is usually missing: a C compiler (gcc), Python's "
     "headers (python3-dev or python3-devel) or triton (pip install triton)"
@@ -39,7 +39,7 @@ CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
 
 def check_folders(device: str) -> str:
-    """The host's three folders are named and exist."""
+    """Check that the variables of nnU-Net's three folders are set, and that the folders exist."""
     if unset := unset_data_variables(os.environ):
         raise CheckFailed(f"not set: {', '.join(unset)}", SET_VARIABLES)
     if missing := [os.environ[name] for name in DATA_VARIABLES if not os.path.isdir(os.environ[name])]:
@@ -50,7 +50,7 @@ def check_folders(device: str) -> str:
 
 
 def check_write_access(device: str) -> str:
-    """Training can write where it has to; tried, for permission bits lie on network drives."""
+    """Check that training can write where it has to, by trying: permission bits are unreliable on network drives."""
     for name in WRITTEN:
         if not os.environ.get(name):
             raise CheckFailed(f"not set: {name}", SET_VARIABLES)
@@ -63,7 +63,7 @@ def check_write_access(device: str) -> str:
 
 
 def check_device(device: str) -> str:
-    """The device is there."""
+    """Check that the device is available."""
     import torch
 
     from nnunet_taichi.architectures.precision import cpu_has_bf16
@@ -81,19 +81,19 @@ def check_device(device: str) -> str:
 
 
 def check_training_step(device: str) -> str:
-    """One step of training runs, the loss is finite, and every parameter learns."""
+    """Check that one training step runs, that its loss is finite, and that every parameter gets a gradient."""
     return f"loss {training_step(device):.3f} on a phantom"
 
 
 def check_compile(device: str) -> str:
-    """The network compiles, where nnU-Net compiles. This needs more than torch, and is the slowest check."""
+    """Check that the network compiles, where nnU-Net compiles. This needs more than torch, and takes longest."""
     if reason := _why_not_compiled(device):
         return reason
     start = time.monotonic()
     try:
         loss = compiled_step(device)
-    except Exception as error:  # of torch, triton or the C compiler
-        first = " ".join(str(error).split("\n\n")[0].split())  # after it, torch says how to debug torch
+    except Exception as error:  # from torch, triton or the C compiler
+        first = " ".join(str(error).split("\n\n")[0].split())  # the rest says how to debug torch
         raise CheckFailed(f"{type(error).__name__}: {first}", SWITCH_OFF_COMPILE) from None
     return f"loss {loss:.3f} on a phantom, {time.monotonic() - start:.0f} s"
 
@@ -119,7 +119,7 @@ def training_step(device: str) -> float:
         The loss before the step.
 
     Raises:
-        CheckFailed: the loss is not finite, or a parameter got no gradient.
+        CheckFailed: The loss is not finite, or a parameter got no gradient.
     """
     from nnunet_taichi.architectures.taichinet import paper_taichinet
     from nnunet_taichi.losses.taichi_loss import TaiChiLoss
@@ -129,10 +129,10 @@ def training_step(device: str) -> float:
 
 
 def compiled_step(device: str) -> float:
-    """Do the same with torch.compile, as the trainer does.
+    """Train a small network for one step with torch.compile, as the trainer does, and return the loss.
 
-    The network has all parts of TaiChiNet but only two narrow levels, so that it compiles fast. Caches are empty: a
-    cached result would not test the compiler.
+    The network has all parts of TaiChiNet but only two narrow levels, so that it compiles fast. The caches are empty,
+    because a cached result would not test the compiler.
     """
     import torch
 
@@ -183,7 +183,7 @@ def _why_not_compiled(device: str) -> str | None:
 
 @contextlib.contextmanager
 def _empty_caches() -> Iterator[None]:
-    """Let torch and triton keep what they compile in a temporary folder."""
+    """Give torch and triton a temporary folder for what they compile."""
     before = {name: os.environ[name] for name in CACHES if name in os.environ}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.environ.update(dict.fromkeys(CACHES, folder))
@@ -196,7 +196,7 @@ def _empty_caches() -> Iterator[None]:
 
 
 def diagnose(name: str, check: Callable[[str], str], device: str) -> bool:
-    """Run one check, print its line (and its cure on a second), and say whether it passed."""
+    """Run one check, print its result (and, if it failed, the cure on a second line), and return whether it passed."""
     try:
         print(f"ok      {name}: {check(device)}", flush=True)
         return True
@@ -219,14 +219,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run every check, and return 1 if any failed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside torch and timm are nothing a user can mend
+        warnings.simplefilter("ignore")  # users cannot mend deprecations inside torch and timm
         device = args.device or _default_device()
         passed = [diagnose(name, check, device) for name, check in CHECKS.items()]
     return 0 if all(passed) else 1
 
 
 def _default_device() -> str:
-    with contextlib.suppress(Exception):  # a torch that cannot be imported is a finding of check_torch
+    with contextlib.suppress(Exception):  # check_torch reports a torch that cannot be imported
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"

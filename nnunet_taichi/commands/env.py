@@ -32,15 +32,15 @@ class Shell(NamedTuple):
 
 
 def quote_fish(text: str) -> str:
-    """Quote `text` as one fish word: inside single quotes fish escapes the backslash and the quote alone."""
+    """Quote `text` as one fish word: inside single quotes, only the backslash and the quote need an escape."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def quote_powershell(text: str) -> str:
     """Quote `text` as a PowerShell expression in pure ASCII.
 
-    PowerShell decodes what it reads by its console's code page, and takes typographic quotes for quotes: characters
-    beyond printable ASCII are therefore spelled as UTF-16 units, `'Andr'+[char]233+''`.
+    PowerShell decodes its input with the code page of its console, and reads typographic quotes as quotes. So this
+    function spells characters beyond printable ASCII as UTF-16 units: `'Andr'+[char]233+''`.
     """
 
     def spell(match: re.Match[str]) -> str:
@@ -61,16 +61,16 @@ SHELLS = {
 
 
 def shell_lines(shell: Shell, root: str, environ: Mapping[str, str]) -> list[str]:
-    """Spell what `environ` lacks for nnU-Net to find the trainers and its data folders.
+    """Return shell lines that let nnU-Net find the trainers, and that set the data folders that `environ` lacks.
 
     Args:
         shell: The shell that will run the lines.
-        root: Absolute folder that receives the host's data folders.
-        environ: Environment variables as they are.
+        root: Absolute path of the folder for nnU-Net's data folders.
+        environ: Current environment variables.
 
     Returns:
-        Complete statements, each ended by a semicolon, so that they also survive being joined by blanks
-        (`eval $(...)` without quotes). For the same reason there is no comment among them.
+        Complete statements, each with a semicolon at its end and none with a comment. So the shell still reads them
+        correctly if it joins them by blanks (`eval $(...)` without quotes).
     """
     value = shell.quote(with_ext_folder(environ.get(EXT_VARIABLE, "")))
     lines = [shell.export.format(name=EXT_VARIABLE, value=value)]
@@ -98,10 +98,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the lines for the shell, and say on standard error where data will go if nobody chose."""
+    """Print the lines for the shell, and say on standard error where data will go if the user did not choose."""
     root = os.path.abspath(os.path.expanduser(args.root or DEFAULT_ROOT))
     lines = shell_lines(SHELLS[args.shell], root, os.environ)
-    # A path is bytes to the shell, whatever the terminal's encoding; and print() would end lines in \r\n on Windows.
+    # Bytes, not print(): to the shell a path is bytes in any encoding, and on Windows print() would end lines in \r\n.
     sys.stdout.buffer.write(os.fsencode("".join(f"{line}\n" for line in lines)))
     sys.stdout.flush()
     if not args.root and (unset := unset_data_variables(os.environ)):

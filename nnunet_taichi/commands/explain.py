@@ -1,4 +1,4 @@
-"""`nnunet_taichi explain`: what the two paths of a trained TaiChiNet say, and what their disagreement is worth."""
+"""`nnunet_taichi explain`: the outputs of a trained TaiChiNet's two paths, and how well disagreement tells errors."""
 
 import argparse
 import json
@@ -24,11 +24,11 @@ from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require
 from nnunet_taichi.runtime.files import without_nan, write_whole
 from nnunet_taichi.runtime.markdown import markdown_table
 
-PICTURES = 12  # of the cases that nobody named
+PICTURES = 12  # number of cases to draw if the user names none
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `nnunet_taichi explain`, named as nnU-Net's."""
+    """Add the arguments of `nnunet_taichi explain`, named as in nnU-Net."""
     add_fold_of_a_model(parser, "trainer")
     parser.add_argument(
         "-chk", default="checkpoint_final.pth", metavar="CHECKPOINT", help="in the fold's folder (default: %(default)s)"
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explain the model of a fold, print what was found and where it is, and return the exit code."""
+    """Explain the model of a fold, print the results and the paths of the files, and return the exit code."""
     require_variables(*DATA_VARIABLES, EXT_VARIABLE)
     folder = _explain(args)
     explanation = json.loads((folder / "explanation.json").read_text())
@@ -78,10 +78,10 @@ def _explain(args: argparse.Namespace) -> Path:
 
 
 def _find_files(args: argparse.Namespace, model: TwoPathModel, fold_folder: Path) -> dict[str, CaseFiles]:
-    """Return the files of the named cases or of all that validated the fold, and warn of others.
+    """Return the files of the named cases, or else of all validation cases; warn if training may have seen some.
 
     Raises:
-        ValueError: no case was named, and none is known.
+        ValueError: No case was named, and the validation cases of the fold are not known.
     """
     validated = validation_cases(fold_folder, model.dataset_json["file_ending"])
     names = args.cases or validated
@@ -101,7 +101,7 @@ def _find_files(args: argparse.Namespace, model: TwoPathModel, fold_folder: Path
 
 
 def describe(explanation: dict[str, Any]) -> list[str]:
-    """Say in lines what explanation.json holds."""
+    """Summarise explanation.json in lines of text."""
     outputs, risk = explanation["outputs"], explanation["risk_coverage"]
     scores = {OUTPUTS[name]: [outputs[name][f"{metric}_mean"] for metric in SHOWN_SCORES] for name in PANELS}
     worth = {
@@ -128,6 +128,6 @@ def _aurocs(auroc: dict[str, Any]) -> list[float | None]:
 
 
 def _table(corner: str, columns: list[str], rows: dict[str, list[float | None]]) -> str:
-    """Set numbers in columns; what is undefined is a dash."""
+    """Return a Markdown table of numbers, with a dash for each undefined one."""
     cells = [[name, *("-" if value is None else f"{value:.3f}" for value in values)] for name, values in rows.items()]
     return markdown_table([[corner, *columns], *cells])

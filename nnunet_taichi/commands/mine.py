@@ -1,4 +1,4 @@
-"""`nnunet_taichi mine`: only the mining of easy and hard regions, as a training would do it first."""
+"""`nnunet_taichi mine`: only mine the easy and hard regions of a fold, as a training would do first."""
 
 import argparse
 import contextlib
@@ -16,12 +16,12 @@ from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `nnunet_taichi mine`, named as nnU-Net's."""
+    """Add the arguments of `nnunet_taichi mine`, named as in nnU-Net."""
     add_fold_of_a_model(parser, "trainer that needs the maps")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Mine for one fold and say where the maps are."""
+    """Mine for one fold, and print the folder of the maps."""
     require_variables(*DATA_VARIABLES, EXT_VARIABLE)
     _check(args.d, args.p, args.c, args.tr)
     fold, device = args.f if args.f == "all" else int(args.f), choose_device(args.device)
@@ -32,10 +32,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(dataset: str, plans: str, configuration: str, trainer: str) -> None:
-    """Refuse what nnU-Net would answer with the name of a missing file, or with folders for nothing.
+    """Refuse arguments for which nnU-Net would only name a missing file, or would make folders in vain.
 
     Raises:
-        ValueError: There are no such plans, configuration or trainer, or the trainer needs no maps.
+        ValueError: The data set, plans, configuration or trainer does not exist, a file of the data set is missing or
+            torn, or the trainer needs no maps.
     """
     found = find_dataset(dataset)
     if found.configurations(plans) is None:
@@ -49,12 +50,12 @@ def _check(dataset: str, plans: str, configuration: str, trainer: str) -> None:
 
 
 def _set_up_torch(device: str) -> None:
-    """Set what `nnUNetv2_train` sets: without it, mining by itself is slower than as the first part of a training."""
+    """Set torch as `nnUNetv2_train` does: otherwise `mine` would be slower than mining at the start of a training."""
     if device == "cpu":
         torch.set_num_threads(os.cpu_count() or 1)
     if device == "cuda":
         torch.set_num_threads(1)
-        with contextlib.suppress(RuntimeError):  # torch allows it once a process
+        with contextlib.suppress(RuntimeError):  # torch allows this only once per process
             torch.set_num_interop_threads(1)
     if torch.cuda.is_available():
         cudnn.deterministic = False

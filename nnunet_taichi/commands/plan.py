@@ -1,4 +1,4 @@
-"""`nnunet_taichi plan`: plans by our planners, for which the host's own commands have no way in."""
+"""`nnunet_taichi plan`: write plans with our planners, which nnU-Net's own commands cannot find."""
 
 import argparse
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `nnunet_taichi plan`, named as nnU-Net's."""
+    """Add the arguments of `nnunet_taichi plan`, named as in nnU-Net."""
     add = parser.add_argument
     add("-d", nargs="+", type=int, required=True, metavar="ID", help="dataset ids")
     add(
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Plan, and say what to type next."""
+    """Write plans, and print the commands to run next."""
     require_variables(*DATA_VARIABLES)
     for dataset_id in args.d:
         name, found = plan(dataset_id, args)
@@ -53,13 +53,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def plan(dataset_id: int, args: argparse.Namespace) -> tuple[str, list[str]]:
-    """Plan for a data set, whose fingerprint is extracted if it is missing.
+    """Write plans for a data set; extract its fingerprint first if that is missing.
 
     Returns:
-        The name of the plans, and their configurations, or those that are wanted.
+        The name of the plans, and their configurations (with `-c`, only those asked for).
 
     Raises:
-        ValueError: they lack one of these, or the arguments contradict each other.
+        ValueError: The plans lack a configuration that was asked for, the arguments contradict each other, or a file of
+            the data set is missing or torn.
     """
     if args.pl == PAPER and (args.gpu_memory_target or args.overwrite_target_spacing):
         raise ValueError("the paper's plans are fixed: leave out -gpu_memory_target and -overwrite_target_spacing.")
@@ -86,7 +87,7 @@ def plan(dataset_id: int, args: argparse.Namespace) -> tuple[str, list[str]]:
 
 
 def _write_plans(dataset_id: int, args: argparse.Namespace) -> tuple[dict, str]:
-    """Write plans, of a planner's own or like others, and return them and their name."""
+    """Write plans, new ones or like existing ones (`--like`), and return them and their name."""
     planner = PLANNERS[args.pl]
     if args.like:
         return plan_like(planner, dataset_id, args.like, args.overwrite_plans_name)
@@ -100,7 +101,7 @@ def _write_plans(dataset_id: int, args: argparse.Namespace) -> tuple[dict, str]:
 
 
 def _describe(plans: dict, configuration: str, planner: str) -> str:
-    """Say what a planner chose."""
+    """Describe the patch and the batch that a planner chose and, for Slim plans, the widths."""
     planned = PlansManager(plans).get_configuration(configuration)
     text = f"patches of {' x '.join(map(str, planned.patch_size))}, batches of {planned.batch_size}"
     if issubclass(PLANNERS[planner], slim.SlimPlanner):
@@ -109,7 +110,7 @@ def _describe(plans: dict, configuration: str, planner: str) -> str:
 
 
 def say_how_to_train(dataset_id: int, plans: str, configurations: Iterable[str], planner: str) -> None:
-    """Print the next command for preprocessed data."""
+    """Print the command that trains on preprocessed data, for each configuration."""
     trainer = "nnUNetTrainerTaichi" + ("_Paper" if planner == PAPER else "")
     device = "" if torch.cuda.is_available() else " -device cpu"
     for configuration in configurations:

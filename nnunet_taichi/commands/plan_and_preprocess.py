@@ -1,4 +1,4 @@
-"""`nnunet_taichi plan_and_preprocess`: plans by our planners, and the data preprocessed as they say."""
+"""`nnunet_taichi plan_and_preprocess`: write plans with our planners, and preprocess the data as they say."""
 
 import argparse
 
@@ -8,17 +8,17 @@ from nnunet_taichi.commands import plan
 from nnunet_taichi.nnunet.preprocessed import find_shared
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, require_variables
 
-FULLRES_PROCESSES = 4  # at most, as in the host: 3D resampling takes memory
+FULLRES_PROCESSES = 4  # at most, as in nnU-Net: 3D resampling takes memory
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `nnunet_taichi plan` and the number of processes."""
+    """Add the arguments of `nnunet_taichi plan`, and the number of processes."""
     plan.add_arguments(parser)
     parser.add_argument("-np", type=int, metavar="N", help="processes (default: as -npfp, at most 4 for 3d_fullres)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Plan, preprocess, and say how to train."""
+    """Write plans, preprocess the data, and print the commands that train."""
     require_variables(*DATA_VARIABLES)
     for dataset_id in args.d:
         name, found = plan.plan(dataset_id, args)

@@ -1,1 +1,1 @@
-"""Is one trainer better than another? Scores of every case, their statistics, and a page of them."""
+"""Is one trainer better than another? Scores of every case, and their statistics."""

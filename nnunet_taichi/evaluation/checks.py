@@ -1,4 +1,4 @@
-"""What speaks against comparing runs, and what is merely worth knowing."""
+"""Checks of runs: what forbids comparing them, and what a reader of the comparison should know."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,14 @@ from nnunet_taichi.nnunet.folds import SUMMARY, FoldState, Training, list_cases
 
 
 def check_runs(runs: Sequence[Run], allow_missing: bool = False) -> list[str]:
-    """Check that runs may be compared, and return what is worth knowing about them.
+    """Check that runs may be compared, and return warnings about them.
 
     Args:
-        runs: as found.
-        allow_missing: let a run lack cases that others have.
+        runs: Runs, as `find_runs` or `folder_runs` returns them.
+        allow_missing: Whether a run may lack cases that others have.
 
     Raises:
-        ComparisonError: some may not, for any number of reasons, each with its cure.
+        ComparisonError: Some runs may not be compared. The error lists all reasons, each with its cure.
     """
     obstacles = (_unfinished_folds, _summaries_of_other_cases, _repeated_cases, mixed_plans, other_labels)
     missing, problems = list(_missing_cases(runs)), list(chain(*(check(runs) for check in obstacles)))
@@ -32,14 +32,14 @@ def check_runs(runs: Sequence[Run], allow_missing: bool = False) -> list[str]:
 
 
 def _missing_cases(runs: Sequence[Run]) -> Iterator[str]:
-    """Find cases of a fold, or of a test set, that a run lacks and others have."""
+    """Find cases of a fold, or of a test set, that other runs have and a run lacks."""
     for run in runs:
         for fold, cases in run.cases.items():
             others = (
                 other.cases.get(fold, set()) if run.trainings else set().union(*other.cases.values()) for other in runs
             )
             lacking = sorted(set().union(*others) - cases)
-            if cases and lacking:  # a fold without any case is unfinished, which is said elsewhere
+            if cases and lacking:  # `_unfinished_folds` reports a fold without any case
                 yield f"{run.place(fold)} lacks cases that others have ({some(lacking)})"
 
 
@@ -77,7 +77,10 @@ def _older_summaries(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _younger_models(runs: Sequence[Run]) -> Iterator[str]:
-    """Find best checkpoints of trainings that may have been begun anew; a younger final one is unfinished already."""
+    """Find best checkpoints that are younger than the predictions: the training may have been begun anew.
+
+    If the final checkpoint is younger, the fold counts as unfinished already.
+    """
     for run, fold, training in _folds(runs):
         best = training.best
         if best.is_file() and best.stat().st_mtime > _newest_prediction(training):
@@ -92,7 +95,10 @@ def _newest_prediction(training: Training) -> float:
 
 
 def _other_splits(runs: Sequence[Run]) -> Iterator[str]:
-    """Find folds whose cases are not those that nnU-Net would now validate; past the splits it draws at random."""
+    """Find folds whose cases are not those that nnU-Net would now validate.
+
+    Folds beyond those of splits_final.json are not checked: nnU-Net draws them at random.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     for run, fold, _ in _folds(runs):
         if fold.isdecimal() and int(fold) < len(run.splits):
@@ -116,7 +122,7 @@ def _other_numbers(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _unpredicted_cases(runs: Sequence[Run]) -> Iterator[str]:
-    """Find ground truth that nobody predicted, of a test set given by hand."""
+    """Find ground truth that no run predicted, in test sets given by hand."""
     predicted = [each for run in runs if not run.trainings for each in run.predictions]
     for folder in dict.fromkeys(each.reference.parent for each in predicted):
         ending = runs[0].dataset_json["file_ending"]

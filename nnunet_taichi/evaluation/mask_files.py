@@ -1,4 +1,4 @@
-"""Masks from files: the host reads them, dataset.json says what their values mean."""
+"""Masks from files: nnU-Net reads them, and dataset.json says what their values mean."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ from nnunet_taichi.evaluation.predictions import ComparisonError, Run, some
 
 
 class LabelMap(NamedTuple):
-    """What is in a file.
+    """The labels of an image file, and its spacing.
 
     Attributes:
-        values: ([Z,] Y, X)
-        spacing: of the same axes.
+        values: Label of each pixel, ([Z,] Y, X).
+        spacing: Spacing of the same axes, in the unit that `units` returns.
     """
 
     values: NDArray[Any]
@@ -37,9 +37,9 @@ class MaskReader:
     """Reads the masks of one run.
 
     Attributes:
-        host: nnU-Net's reader.
-        labels: values by the names of labels and regions.
-        ignore_label: if there is one.
+        host: Reader of nnU-Net.
+        labels: Pixel values by the name of a label or region.
+        ignore_label: Value of the ignore label, None if there is none.
     """
 
     host: BaseReaderWriter
@@ -48,14 +48,14 @@ class MaskReader:
 
     @classmethod
     def of(cls, run: Run) -> "MaskReader":
-        """Find the reader for a run, which must have predictions; nnU-Net tries its readers on a file.
+        """Find the reader for a run, which must have predictions: nnU-Net tries its readers on one ground truth.
 
         Raises:
             ComparisonError: No reader can read the ground truth.
         """
         example = str(run.predictions[0].reference)
         try:
-            with redirect_stderr(io.StringIO()):  # a traceback for each reader that fails
+            with redirect_stderr(io.StringIO()):  # hides a traceback of each reader that fails
                 host = determine_reader_writer_from_dataset_json(run.dataset_json, example, verbose=False)
         except RuntimeError:
             raise ComparisonError(
@@ -67,7 +67,7 @@ class MaskReader:
         """Read a file.
 
         Raises:
-            ComparisonError: It cannot be read, or has values that stand for nothing.
+            ComparisonError: The file cannot be read, or has values that dataset.json does not know.
         """
         try:
             channels, properties = self.host.read_seg(str(path))  # (1, Z, Y, X), Z = 1 in 2D
@@ -82,20 +82,20 @@ class MaskReader:
         return LabelMap(values[0], spacing[1:]) if len(values) == 1 else LabelMap(values, spacing)
 
     def masks(self, values: NDArray[Any]) -> dict[str, Mask]:
-        """Make a mask ([Z,] Y, X) of each label or region."""
+        """Return a mask ([Z,] Y, X) of each label or region, by its name."""
         return {
             name: reduce(np.logical_or, [values == value for value in region]) for name, region in self.labels.items()
         }
 
 
 def read_masks(path: Path, run: Run) -> dict[str, Mask]:
-    """Read a mask ([Z,] Y, X) of each label or region of a run's prediction or ground truth."""
+    """Read the masks ([Z,] Y, X) of a run's prediction or ground truth, by the name of the label or region."""
     reader = MaskReader.of(run)
     return reader.masks(reader.read(path).values)
 
 
 def units(run: Run) -> str:
-    """Tell whether the run's distances are in "px" or in "mm"."""
+    """Return the unit of the run's distances: px or mm."""
     reader = MaskReader.of(run)
     spacing = reader.read(run.predictions[0].reference).spacing
     has_none = isinstance(reader.host, NaturalImage2DIO | Tiff3DIO) and set(spacing) == {1}

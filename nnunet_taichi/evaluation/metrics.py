@@ -1,4 +1,4 @@
-"""What a predicted mask is worth: pixels counted, scores of overlap, distances between surfaces."""
+"""How good a predicted mask is: counts of pixels, scores of overlap, distances between surfaces."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -30,13 +30,13 @@ class Overlap(NamedTuple):
 
 
 def score_mask(truth: Mask, prediction: Mask, valid: Mask | None, spacing: Sequence[float]) -> tuple[Any, ...]:
-    """Compute all that is known of a predicted mask: counts, overlap, distances, pixels of the truth and predicted.
+    """Compute counts, overlap, distances, and the numbers of pixels of the truth and of the prediction.
 
     Args:
-        truth: ([Z,] Y, X)
-        prediction: ([Z,] Y, X)
-        valid: Pixels that count, None for all; the others are background to distances.
-        spacing: of the axes.
+        truth: True mask, ([Z,] Y, X).
+        prediction: Predicted mask, ([Z,] Y, X).
+        valid: Mask ([Z,] Y, X) of the pixels that count, None for all. For distances, the others are background.
+        spacing: Spacing of the axes, in the order of the arrays; the distances have its unit.
     """
     counts = count_pixels(truth, prediction, valid)
     distances = surface_distances(truth, prediction if valid is None else prediction & valid, spacing)
@@ -44,7 +44,7 @@ def score_mask(truth: Mask, prediction: Mask, valid: Mask | None, spacing: Seque
 
 
 def count_pixels(truth: Mask, prediction: Mask, valid: Mask | None = None) -> Counts:
-    """Count the pixels of two masks of one shape, those that are not `valid` (the ignore label) left out."""
+    """Count the pixels of two masks of one shape, without those that are not `valid` (the ignore label)."""
     if valid is not None:
         truth, prediction = truth[valid], prediction[valid]
     tp = int(np.count_nonzero(truth & prediction))
@@ -76,16 +76,16 @@ def _share(part: int, whole: int) -> float:
 def surface_distances(truth: Mask, prediction: Mask, spacing: Sequence[float]) -> tuple[float, float]:
     """Measure HD95 and ASSD, the 95th percentile and the mean of the distances between two surfaces.
 
-    There is more than one definition of either; these are ours. A mask's surface is its pixels with a face in common
-    with a pixel outside (4 neighbours in 2D, 6 in 3D; `LabelContour` of SimpleITK), and outside is also what lies
-    beyond the image: a mask that is cut off by the image's edge has its surface there. The distance of a pixel of one
-    surface is that to the nearest of the other, centre to centre. HD95 is the greater of the two directed 95th
-    percentiles (interpolated linearly), ASSD the mean over the distances of both surfaces pooled.
+    There is more than one definition of each; these are ours. The surface of a mask consists of its pixels that share a
+    face with a pixel outside the mask (4 neighbours in 2D, 6 in 3D; `LabelContour` of SimpleITK). All that lies beyond
+    the image is outside, too: a mask that the image's edge cuts off has a surface there. The distance of a pixel of one
+    surface is that to the nearest pixel of the other, from centre to centre. HD95 is the greater of the two directed
+    95th percentiles (interpolated linearly). ASSD is the mean over the distances of both surfaces together.
 
     Args:
-        truth: ([Z,] Y, X)
-        prediction: ([Z,] Y, X)
-        spacing: of the axes in the order of the arrays; the distances have its unit.
+        truth: True mask, ([Z,] Y, X).
+        prediction: Predicted mask, ([Z,] Y, X).
+        spacing: Spacing of the axes, in the order of the arrays; the distances have its unit.
 
     Returns:
         HD95 and ASSD, both NaN where a mask is empty.
@@ -93,7 +93,7 @@ def surface_distances(truth: Mask, prediction: Mask, spacing: Sequence[float]) -
     if not (truth.any() and prediction.any()):
         return np.nan, np.nan
     box = _bounding_box(truth | prediction)  # both surfaces lie in it, so no distance changes
-    unit = min(spacing)  # in it distances are exact where all axes have one spacing, and else good to 1e-4
+    unit = min(spacing)  # in this unit, distances are exact if all axes have one spacing, and else to 1e-4
     surfaces = [_surface(mask[box], [length / unit for length in spacing]) for mask in (truth, prediction)]
     there, back = _directed(*surfaces), _directed(*reversed(surfaces))
     hd95 = max(np.percentile(there, 95), np.percentile(back, 95))
@@ -110,17 +110,17 @@ def _bounding_box(mask: Mask) -> tuple[slice, ...]:
 
 
 def _surface(mask: Mask, spacing: Sequence[float]) -> SimpleITK.Image:
-    """Mark a mask's surface by 1, in an image with a rim of one pixel."""
-    image = SimpleITK.GetImageFromArray(np.pad(mask, 1).astype(np.uint8))  # `LabelContour` sees no outside otherwise
+    """Return an image, larger by a rim of one pixel, in which the pixels of a mask's surface are 1."""
+    image = SimpleITK.GetImageFromArray(np.pad(mask, 1).astype(np.uint8))  # else `LabelContour` sees nothing outside
     image.SetSpacing([float(length) for length in reversed(spacing)])  # SimpleITK counts axes from X
     return _on_one_thread(SimpleITK.LabelContourImageFilter()).Execute(image)
 
 
 def _directed(surface: SimpleITK.Image, other: SimpleITK.Image) -> NDArray[np.float64]:
-    """Measure the distance from each pixel of a surface to the nearest pixel of the other."""
+    """Measure the distance from each pixel of a surface to the nearest pixel of the other surface."""
     distance_map = _on_one_thread(SimpleITK.SignedMaurerDistanceMapImageFilter())
     distance_map.SetUseImageSpacing(True)
-    distance_map.SetSquaredDistance(True)  # it computes in float32, which is exact for whole numbers
+    distance_map.SetSquaredDistance(True)  # the filter computes in float32, which is exact for whole numbers
     squares = SimpleITK.GetArrayFromImage(distance_map.Execute(other))
     on_surface = SimpleITK.GetArrayViewFromImage(surface).astype(bool)
     return np.sqrt(np.abs(squares[on_surface]).astype(np.float64))

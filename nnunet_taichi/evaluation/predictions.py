@@ -1,4 +1,4 @@
-"""A run: what one trainer predicted, fold by fold, beside the ground truth, and what is known of its trainings."""
+"""A run: the predictions of one trainer, fold by fold, with their ground truth and what is known of the trainings."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from nnunet_taichi.nnunet.folds import Training, train_command
 
 
 class ComparisonError(ValueError):
-    """What keeps runs from being compared, all of it, each with its cure.
+    """All problems that keep runs from being compared, each with its cure.
 
     Attributes:
-        problems: a text each.
+        problems: One text per problem.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(problems)  # in `args`: the exception comes back from a worker by pickle
+        super().__init__(problems)  # into `args`, which pickle needs to bring the exception back from a worker
         self.problems = list(problems)
 
     def __str__(self) -> str:
@@ -27,11 +27,15 @@ class ComparisonError(ValueError):
 
 @dataclass(frozen=True)
 class Prediction:
-    """A predicted case: where its mask, its ground truth and (if it is to be had) its image are.
+    """A predicted case: the files of its mask, its ground truth and, if it is there, its image.
 
     Attributes:
-        fold: "0", "all", or "" where the only folder of a name was given by hand.
-        image: of the first channel.
+        fold: Fold, as "0" or "all". For folders given by hand: the folder's place among those of its name, counted from
+            0; "" if it is the only one.
+        case: Name of the case.
+        prediction: File of the predicted mask.
+        reference: File of the ground truth.
+        image: File of the first channel.
     """
 
     fold: str
@@ -47,17 +51,18 @@ class Run:
 
     Attributes:
         trainer: Name of the trainer, or of the folders given by hand.
-        plans: Name of the plans; "" for folders given by hand, as `configuration` is.
-        folder: nnU-Net's model folder, or the (first) folder given by hand.
+        plans: Name of the plans; "" for folders given by hand.
+        configuration: Name of the configuration; "" for folders given by hand.
+        folder: Model folder of nnU-Net, or the (first) folder given by hand.
         dataset_json: Content of dataset.json.
         predictions: Predicted cases, fold by fold.
         trainings: What nnU-Net wrote of each fold, by fold; empty for folders given by hand.
         plans_json: Content of plans.json, {} without one.
         fingerprint: Content of dataset_fingerprint.json, None without one.
         splits: Folds that nnU-Net would now train and validate on.
-        name: What messages call the run: as its model folder, or as it was called by hand.
+        name: Name of the run in messages: that of its model folder, or the one given by hand.
         labels: Pixel values of each foreground label or region, by name.
-        cases: Names of the cases by the folds that were asked for, or by the folders of one name in their order.
+        cases: Names of the cases by `Prediction.fold`, with all folds that were asked for.
     """
 
     trainer: str
@@ -79,24 +84,24 @@ class Run:
         self.name = self.folder.name if self.trainings else self.trainer
         named = {name: value for name, value in self.dataset_json["labels"].items() if name != "ignore"}
         regions = {name: tuple(value) if isinstance(value, list) else (value,) for name, value in named.items()}
-        self.labels = {name: values for name, values in regions.items() if any(values)}  # nnU-Net, too, goes by 0
+        self.labels = {name: values for name, values in regions.items() if any(values)}  # 0: background, as in nnU-Net
         self.cases = {fold: set() for fold in self.trainings}
         for each in self.predictions:
             self.cases.setdefault(each.fold, set()).add(each.case)
 
     def place(self, fold: str) -> str:
-        """Say what messages call a fold."""
+        """Return the name of a fold in messages."""
         if self.trainings:
             return f"{self.name}/fold_{fold}"
         return f"{self.name}, folder {int(fold) + 1}" if fold else self.name
 
     def command(self, fold: str, flag: str = "") -> str:
-        """Write the command that trains a fold."""
+        """Return the command that trains a fold."""
         return train_command(self.folder.parent.name, self.trainer, self.plans, self.configuration, fold, flag)
 
 
 def some(names: Iterable[str], shown: int = 3) -> str:
-    """List the first few names.
+    """List the first few names, and say how many more there are.
 
     >>> some(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'

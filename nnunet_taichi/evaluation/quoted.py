@@ -1,7 +1,7 @@
 """The paper's own numbers (tables I to VII), quoted beside those measured here.
 
-`paper_tables.csv` holds them as printed, slips included; its column `note` says which look like slips. The column
-`trainer` names the trainer here that builds the method, if there is one.
+`paper_tables.csv` holds them as printed, with the misprints; its column `note` says which look like misprints. The
+column `trainer` names our trainer of the method, if there is one.
 """
 
 import re
@@ -22,7 +22,7 @@ NORMAL_CAVEAT = (
     "the paper does not say what an empty mask counts; with normal cases, its means fall by about the share of these "
     "(Dice from 0.836 to 0.673; 0.836 x 647 / 780 = 0.693), as if they counted 0"
 )
-NAMES = {  # of raw data sets, less their number; BUSIS, BUS-BRA and other BUS are others, as REFUGE2 is
+NAMES = {  # names of raw data sets without their number; BUSIS, BUS-BRA, other BUS and REFUGE2 are not the paper's
     "BUSI": r"busi(\d|[_-]|$).*",
     "Dataset B": r"(dataset[_-]?b|udiat)[_-]?\d*",
     "TN-SCUI2020": r"tn[_-]?scui.*",
@@ -34,8 +34,8 @@ def read_tables() -> pd.DataFrame:
     """Read all seven tables.
 
     Returns:
-        One row a number: table, dataset, condition, method, trainer, label, metric, mean, sd, note; empty text where
-        there is nothing to say.
+        One row per number: table, dataset, condition, method, trainer, label, metric, mean, sd, note. A text is empty
+        where there is nothing to say.
     """
     with resources.files(__package__).joinpath("paper_tables.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file, comment="#", keep_default_na=False)
@@ -45,12 +45,12 @@ def quoted_rows(name: str, with_normal: bool = False) -> pd.DataFrame:
     """Find what the paper reports on a data set.
 
     Args:
-        name: of the raw data set, such as Dataset101_BUSI.
-        with_normal: whether there are images without a lesion. The paper has numbers on BUSI with them and without.
+        name: Name of the raw data set, such as Dataset101_BUSI.
+        with_normal: Whether there are images without a lesion. The paper has numbers on BUSI with them and without.
 
     Returns:
-        Rows of `read_tables()`, and a column `cases`: "all" for what includes normal cases, else "lesion". None, if the
-        paper does not know the data set.
+        Rows of `read_tables()`, with a further column `cases`: "all" for numbers that include normal cases, else
+        "lesion". There are no rows if the data set is not in the paper.
     """
     tables = read_tables()
     found = tables[tables["dataset"] == name_in_paper(name)]
@@ -59,16 +59,17 @@ def quoted_rows(name: str, with_normal: bool = False) -> pd.DataFrame:
 
 
 def name_in_paper(name: str) -> str:
-    """Give the paper's name of a data set, or nothing if it is none of its four.
+    """Return the paper's name of a data set, or "" if it is none of the paper's four.
 
-    The name is the user's word for what it is; a converter's reference is of the layout, which phantoms have as well.
+    The name of the raw data set decides, because the user chose it. The reference in its dataset.json would not do: a
+    converter writes it for all data of one layout, and phantoms have the layout of BUSI.
     """
     name = re.sub(r"^Dataset\d+_", "", name)
     return next((ours for ours, pattern in NAMES.items() if re.fullmatch(pattern, name, re.IGNORECASE)), "")
 
 
 def remarks(rows: pd.DataFrame) -> list[str]:
-    """Say where quoted rows come from, and what to mind with them."""
+    """Say where the quoted rows come from, and what readers must keep in mind about them."""
     if not len(rows):
         return []
     slips = [

@@ -1,4 +1,4 @@
-"""Find what is to be compared, in nnU-Net's folders or in folders given by hand."""
+"""Find the runs to compare, in nnU-Net's folders or in folders given by hand."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class GroundTruth(NamedTuple):
-    """Masks of a folder and the images' first channels, by case."""
+    """Files of the true masks in a folder and of the images' first channels, by case."""
 
     folder: Path
     masks: Mapping[str, Path]
@@ -25,14 +25,14 @@ class GroundTruth(NamedTuple):
 
     @classmethod
     def of(cls, folder: Path, images: Path | None, ending: str) -> "GroundTruth":
-        """List the files."""
+        """List the files with this ending; `images` may be None."""
         return cls(folder, list_cases(folder, ending), list_cases(images, f"_0000{ending}") if images else {})
 
     def pair(self, fold: str, found: Mapping[str, Path]) -> list[Prediction]:
         """Join the predictions of a fold with their ground truth.
 
         Raises:
-            ComparisonError: Some have none.
+            ComparisonError: Some predictions have no ground truth.
         """
         if strange := sorted(found.keys() - self.masks.keys()):
             folder = found[strange[0]].parent
@@ -44,17 +44,17 @@ class GroundTruth(NamedTuple):
 def find_runs(
     dataset: str | int, configuration: str, folds: Sequence[str], trainers: Sequence[str], plans: Sequence[str]
 ) -> list[Run]:
-    """Find what trainers predicted for the validation cases of folds, trainer by trainer.
+    """Find the predictions of trainers for the validation cases of folds, trainer by trainer.
 
     Args:
-        dataset: its name or id.
-        configuration: as "2d".
-        folds: as "0" or "all".
-        trainers: each must have been trained with one of the plans.
-        plans: each must have been used by one of the trainers.
+        dataset: Name or id of the data set.
+        configuration: Name of the configuration, such as "2d".
+        folds: Folds, such as "0" or "all".
+        trainers: Names of the trainers. Each must have been trained with one of the plans.
+        plans: Names of the plans. Each must have been used by one of the trainers.
 
     Raises:
-        ComparisonError: something that was named does not exist, or cannot be read.
+        ComparisonError: Something that was named does not exist, or cannot be read.
     """
     results = _results_folder(dataset)
 
@@ -89,7 +89,7 @@ def _there_are(folder: Path, pattern: str) -> str:
 
 
 def _read_model(model: Path, key: tuple[str, str, str], folds: Sequence[str]) -> Run:
-    """Read what nnU-Net's folder of a model says of its folds and of the cases that they validated."""
+    """Read the folds of a model, and the cases that they validated, from nnU-Net's folder of the model."""
     if absent := [fold for fold in folds if not (model / f"fold_{fold}").is_dir()]:
         what = f"{model} has no {some(f'fold_{fold}' for fold in absent)}; {_there_are(model, 'fold_*')}"
         cure = f"Choose folds by -f, or train: {train_command(model.parent.name, *key, absent[0])}"
@@ -98,7 +98,7 @@ def _read_model(model: Path, key: tuple[str, str, str], folds: Sequence[str]) ->
     contents = {file: read_json(model / f"{file}.json") for file in ("dataset", "plans", "dataset_fingerprint")}
     splits, dataset_json = read_splits(preprocessed), _check_dataset_json({model: contents["dataset"]})
     beside, ending = preprocessed / "gt_segmentations", dataset_json["file_ending"]
-    masks = beside if beside.is_dir() else raw / "labelsTr"  # nnU-Net, too, compares with those beside its data
+    masks = beside if beside.is_dir() else raw / "labelsTr"  # nnU-Net, too, prefers gt_segmentations
     truth = GroundTruth.of(masks, raw / "imagesTr", ending)
     trainings = {fold: read_training(model / f"fold_{fold}", ending) for fold in folds}
     predictions = chain(*_collect(lambda fold: truth.pair(fold, trainings[fold].predictions), folds))
@@ -107,7 +107,7 @@ def _read_model(model: Path, key: tuple[str, str, str], folds: Sequence[str]) ->
 
 
 def _check_dataset_json(contents: Mapping[Path, Any]) -> dict[str, Any]:
-    """Give the first that is one of what the dataset.json of folders hold."""
+    """Return the first valid content of a dataset.json; `contents` has one per folder."""
     for folder, content in contents.items():
         if isinstance(content, dict) and {"labels", "file_ending"} <= content.keys():
             _check_types(content, folder / "dataset.json")
@@ -128,22 +128,22 @@ def _check_types(dataset_json: Mapping[str, Any], file: Path) -> None:
 
 
 def _is_value(value: Any, may_be_region: bool) -> bool:
-    """Tell whether a label may have this value."""
+    """Tell whether a label may have this value: an integer or, for a region, a list of integers."""
     if may_be_region and isinstance(value, list):
         return all(_is_value(each, False) for each in value)
     return isinstance(value, int)
 
 
 def folder_runs(folders: Sequence[tuple[str, Path]], labels: Path, images: Path | None = None) -> list[Run]:
-    """Take folders of predictions, as nnUNetv2_predict wrote them.
+    """Make runs from folders of predictions, as nnUNetv2_predict writes them.
 
     Args:
-        folders: name and folder; several folders of one name are the folds of one trainer on the same test set.
-        labels: ground truth.
-        images: named as nnU-Net's raw images.
+        folders: Pairs of name and folder. Several folders of one name are the folds of one trainer on one test set.
+        labels: Folder of the ground truth.
+        images: Folder of the images, named as nnU-Net's raw images; None for none.
 
     Raises:
-        ComparisonError: a folder does not exist, or what it should hold does not.
+        ComparisonError: A folder does not exist, or what it should hold does not.
     """
     by_name: dict[str, list[Path]] = {}
     for name, folder in folders:
@@ -155,11 +155,11 @@ def folder_runs(folders: Sequence[tuple[str, Path]], labels: Path, images: Path 
 
 
 def _read_folders(name: str, folders: Sequence[Path], labels: Path, images: Path | None) -> Run:
-    """List the predictions in the folders of one name."""
+    """Make one run from the folders of one name."""
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise ComparisonError([f"{name}: a folder was given twice; give the predictions of each fold once"])
     contents = {folder: read_json(folder / "dataset.json") for folder in (folders[0], labels, labels.parent)}
-    given = _dict(contents[labels] or contents[labels.parent]).get("name")  # not the name of what was trained on
+    given = _dict(contents[labels] or contents[labels.parent]).get("name")  # the test set's, not the training set's
     dataset_json = _check_dataset_json(contents) | {"name": given if isinstance(given, str) else ""}
     ending, plans = dataset_json["file_ending"], _dict(read_json(folders[0] / "plans.json"))
     truth = GroundTruth.of(labels, images, ending)
@@ -180,10 +180,10 @@ def _dict(content: Any) -> dict[str, Any]:
 
 
 def _collect(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Call a function for each item.
+    """Call a function for each item, and return the results.
 
     Raises:
-        ComparisonError: all problems that the calls met.
+        ComparisonError: Some calls raised this error. It holds the problems of all of them.
     """
     results, problems = [], []
     for item in items:

@@ -1,4 +1,4 @@
-"""The table that everything else is made from: one row a run, case and label, computed from the masks' files."""
+"""The table behind all other results: one row per run, case and label, computed from the files of the masks."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -16,13 +16,13 @@ __all__ = ["CASE_COLUMNS", "read_masks", "score", "units"]
 RUN = ("trainer", "plans", "configuration")
 KEY = (*RUN, "fold", "case", "label")
 CASE_COLUMNS = (*KEY, *Counts._fields, *Overlap._fields, "hd95", "assd", "n_ref", "n_pred")
-LISTED = 5  # cases that cannot be scored, before the rest are only counted
+LISTED = 5  # this many cases that cannot be scored are listed; the rest are only counted
 
 Row = tuple[Any, ...]
 
 
 class Task(NamedTuple):
-    """A case of a run, and how to read it."""
+    """A case of a run, and the reader of its masks."""
 
     run: tuple[str, str, str]
     reader: MaskReader
@@ -32,18 +32,19 @@ class Task(NamedTuple):
 def score(runs: Sequence[Run], processes: int | None = None) -> pd.DataFrame:
     """Score every case of every run.
 
-    Pixels of the ignore label count neither as right nor as wrong; to distances they are background.
+    Pixels of the ignore label count neither as right nor as wrong. For distances, they are background.
 
     Args:
-        runs: as checked.
-        processes: how many work at once, None for one a core.
+        runs: Runs that `check_runs` accepted.
+        processes: Number of worker processes, None for one per core.
 
     Returns:
-        One row a run, case and label, `CASE_COLUMNS` and `run`, the run's name. Scores of 0/0 and distances to nothing
-        are NaN; distances are in `units(run)`.
+        One row per run, case and label: `CASE_COLUMNS` and `run`, the run's name. Scores of 0/0 and distances to an
+        empty mask are NaN. Distances are in `units(run)`.
 
     Raises:
-        ComparisonError: Masks cannot be read or do not fit, or nnU-Net's summaries counted other pixels.
+        ComparisonError: Masks cannot be read or differ in size from their ground truth, nnU-Net's summaries counted
+            other pixels, or a worker process died.
     """
     tasks = [
         Task((run.trainer, run.plans, run.configuration), reader, prediction)
@@ -65,10 +66,10 @@ def score(runs: Sequence[Run], processes: int | None = None) -> pd.DataFrame:
 
 
 def name_runs(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the column `run`: the trainer, with its plans and configuration in brackets where only they tell runs apart.
+    """Add the column `run`: the trainer, with plans and configuration in brackets if runs of it differ in these.
 
     Args:
-        table: Rows with the columns of `RUN`.
+        table: Table with the columns of `RUN`.
     """
     runs = list(table[list(RUN)].drop_duplicates().itertuples(index=False, name=None))
     names = {}
@@ -98,7 +99,7 @@ def _score_case(task: Task) -> list[Row] | str:
 
 
 def _stale_summaries(runs: Sequence[Run], per_case: pd.DataFrame) -> list[str]:
-    """Say which summaries of nnU-Net did not count the pixels that are there now."""
+    """Say which of nnU-Net's summaries have other counts of pixels than the masks have now."""
     scored = {
         row[: len(KEY)]: Counts(*row[len(KEY) :]) for row in per_case[[*KEY, *Counts._fields]].itertuples(False, None)
     }

@@ -1,4 +1,4 @@
-"""What runs were trained with, and whether it is the same."""
+"""The settings that runs were trained with, and whether they are the same."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def other_labels(runs: Sequence[Run]) -> Iterator[str]:
     """Find runs that do not predict the same labels."""
     labels = {
         run.name: {"labels": str(dict(sorted(run.labels.items()))), "ignore": run.dataset_json["labels"].get("ignore")}
-        for run in runs  # in whatever order
+        for run in runs  # sorted: the order of labels does not matter
     }
     if different := differences(labels):
         yield f"the runs predict different labels ({some(different, SHOWN)}); compare those of one dataset.json"
@@ -45,14 +45,14 @@ def other_plans(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def other_data(runs: Sequence[Run]) -> Iterator[str]:
-    """Find runs that were trained on another state of the data set."""
+    """Find runs that were trained on another state of the data set than the first run."""
     known = [run for run in runs if run.fingerprint]
     if other := [run.name for run in known if run.fingerprint != known[0].fingerprint]:
         yield f"the data set was another one when {some(other)} was trained: dataset_fingerprint.json differs"
 
 
 def _settings(run: Run) -> Settings:
-    """Give what may explain a difference between runs, besides the trainer."""
+    """Return the settings that may explain a difference between runs, besides the trainer."""
     plans = run.plans_json
     if not run.trainings:
         return {f"{key} of plans.json": plans[key] for key in ("dataset_name", "plans_name") if key in plans}
@@ -61,14 +61,14 @@ def _settings(run: Run) -> Settings:
 
 
 def _trained(training: Training) -> dict[str, Any]:
-    """Give what a fold was trained with."""
+    """Return the settings that a fold was trained with."""
     configuration = training.configuration
     lengths = {key: configuration[key] for key in LENGTHS if key in configuration}
     return {key: configuration.get(key) for key in MATTERING} | lengths
 
 
 def _planned(plans: Settings, name: str) -> dict[str, Any]:
-    """Give what a model's plans.json says that it is trained with; {} where it says nothing."""
+    """Return the settings of a configuration in a model's plans.json; {} if they cannot be read."""
     try:
         planned = _with_inherited(plans["configurations"], name)
         return {key: planned.get(key) for key in MATTERING}
@@ -82,7 +82,7 @@ def _with_inherited(configurations: Mapping[str, dict[str, Any]], name: str) -> 
 
 
 def differences(settings: Mapping[str, Settings]) -> list[str]:
-    """Say in which settings their owners differ; one that is not known to all is no difference.
+    """Say in which settings their owners differ. An owner whose setting is not known does not differ in it.
 
     >>> differences({"a": {"network": {"stages": 6}}, "b": {"network": {"stages": 7}}})
     ['network.stages 6 (a), 7 (b)']
@@ -100,7 +100,7 @@ def differences(settings: Mapping[str, Settings]) -> list[str]:
 
 
 def _flatten(values: Settings, prefix: str = "") -> dict[str, Any]:
-    """Give nested settings one key each."""
+    """Flatten nested settings; a key is then the path of keys, joined by dots."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}

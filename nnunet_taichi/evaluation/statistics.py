@@ -14,7 +14,7 @@ from nnunet_taichi.evaluation.summary import Policy, scopes
 
 RESAMPLES = 9999
 BATCH = 1 << 20  # differences drawn at once: bounds the memory of the bootstrap
-DECIMALS = 12  # 0.8 - 0.7 and 0.7 - 0.6 are one difference; in binary they are two, and ranks would tell them apart
+DECIMALS = 12  # unrounded, 0.8 - 0.7 and 0.7 - 0.6 differ in binary, and would get different ranks
 METHODS = {
     "difference": "Dice of b minus Dice of a, over the cases that both have; a case of several folds counts once, "
     "with its mean",
@@ -28,24 +28,24 @@ METHODS = {
 
 @dataclass(frozen=True)
 class PairResult:
-    """Run b against run a, by Dice.
+    """Comparison of run b with run a, by Dice.
 
     Attributes:
-        label: name of the label.
-        cases: "lesion" or "all".
-        a: name of the run that b is compared with.
-        b: name of the other run.
-        n: cases that both have, with a Dice that is defined.
-        mean_difference: mean of b - a.
-        ci_low: lower end of its 95% interval.
-        ci_high: upper end of it.
-        p: of Wilcoxon's signed-rank test.
-        p_holm: the same, corrected.
-        effect_size: matched-pairs rank-biserial correlation; above 0, b is better.
-        wins: cases in which b is better.
-        ties: cases in which they are equal.
-        losses: cases in which b is worse.
-        note: why p or the interval is not computed as usual.
+        label: Name of the label.
+        cases: Scope, "lesion" or "all".
+        a: Name of the run that b is compared with.
+        b: Name of the other run.
+        n: Number of cases that both have, with a Dice that is defined.
+        mean_difference: Mean of b - a.
+        ci_low: Lower end of the 95% interval of the mean difference.
+        ci_high: Upper end of this interval.
+        p: Result of Wilcoxon's signed-rank test, a p value.
+        p_holm: The same, after Holm's correction.
+        effect_size: Matched-pairs rank-biserial correlation, -1 to 1; above 0, b is better.
+        wins: Number of cases in which b is better.
+        ties: Number of cases in which both are equal.
+        losses: Number of cases in which b is worse.
+        note: Reason why p or the interval is not computed as usual; "" if it is.
     """
 
     label: str
@@ -68,15 +68,15 @@ class PairResult:
 def compare_pairs(per_case: pd.DataFrame, policy: Policy = "one", seed: int = 0) -> list[PairResult]:
     """Compare every pair of runs by Dice, for each label and scope; the run that came first is a.
 
-    Tests and intervals take cases for independent. Those of several folds on one case are not, so they are averaged
-    first. Several images of one patient are not either, and this table does not know patients: with them, p is too
-    small and the interval too narrow.
+    Tests and intervals assume that cases are independent. The results of several folds on one case are not independent,
+    so they are averaged first. Several images of one patient are not independent either, but the table does not know
+    patients: with such images, p is too small and the interval too narrow.
 
     Args:
-        per_case: one row a run, case and label.
-        policy: what Dice is where truth and prediction are both empty: 1, 0 or nothing, which leaves out the
-            scope "all".
-        seed: of the bootstrap. Each pair starts from it, so that a result does not depend on what else is compared.
+        per_case: Scores, one row per run, case and label.
+        policy: What Dice is where truth and prediction are both empty: "one", "zero", or "nan" (undefined), which
+            leaves out the scope "all".
+        seed: Seed of the bootstrap. Each pair starts from it, so that no result depends on what else is compared.
 
     Raises:
         ValueError: The policy is not known.
@@ -84,7 +84,7 @@ def compare_pairs(per_case: pd.DataFrame, policy: Policy = "one", seed: int = 0)
     runs, results = per_case["run"].unique(), []
     for label, cases, scored in scopes(per_case, policy):
         if policy == "nan" and cases == "all":
-            continue  # a pair would lose just those normal images on which one run was right: false alarms for free
+            continue  # a pair would lose all normal images on which one run was right: false alarms would cost nothing
         dice = scored.groupby(["case", "run"])["dice"].mean().unstack().reindex(columns=runs)
         family = [
             _compare(label, cases, a, b, (dice[b] - dice[a]).dropna().to_numpy(), seed)
@@ -96,7 +96,7 @@ def compare_pairs(per_case: pd.DataFrame, policy: Policy = "one", seed: int = 0)
 
 
 def _compare(label: str, cases: str, a: str, b: str, differences: NDArray[Any], seed: int) -> PairResult:
-    """Compare two runs by their differences b - a (n,), before correction."""
+    """Compare two runs by their differences b - a (n,), before Holm's correction."""
     differences = differences.round(DECIMALS)
     low, high = bootstrap_interval(differences, seed)
     p, note = wilcoxon(differences)
@@ -120,11 +120,12 @@ def _compare(label: str, cases: str, a: str, b: str, differences: NDArray[Any], 
 
 
 def wilcoxon(differences: NDArray[Any]) -> tuple[float, str]:
-    """Test whether differences (n,) are symmetric about 0, and say why where there is nothing to test.
+    """Test whether differences (n,) are symmetric about 0.
 
     Returns:
-        p and a note. scipy drops differences of zero; of nothing but zeros it makes p = 1, NaN or an error, by its
-        version and n. Here p is 1 then: nothing speaks against equality.
+        p, and a note if there is no case, only one, or no difference but zero; else "". scipy drops differences of
+        zero. If all are zero, it gives p = 1, NaN or an error, depending on its version and on n. Here p is then 1:
+        nothing speaks against equality.
     """
     if not len(differences):
         return np.nan, "no case that both have"
@@ -136,7 +137,7 @@ def wilcoxon(differences: NDArray[Any]) -> tuple[float, str]:
 def holm(p: Sequence[float]) -> NDArray[Any]:
     """Correct p values (m,) for their number by Holm's step-down method; NaN stays and does not count.
 
-    The smallest is multiplied by m, the next by m - 1, and so on; none may be below the one before, or above 1.
+    The smallest p is multiplied by m, the next by m - 1, and so on. No result may be below the one before, or above 1.
 
     >>> holm([0.01, 0.04, 0.03]).round(12).tolist()
     [0.03, 0.06, 0.06]
@@ -149,10 +150,10 @@ def holm(p: Sequence[float]) -> NDArray[Any]:
 
 
 def rank_biserial(differences: NDArray[Any]) -> float:
-    """Give the matched-pairs rank-biserial correlation of differences (n,), (R+ - R-) / (R+ + R-).
+    """Return the matched-pairs rank-biserial correlation of differences (n,), (R+ - R-) / (R+ + R-).
 
-    R+ and R- are the sums of the ranks of |difference| over the positive and the negative ones, zeros left out, as in
-    Wilcoxon's test (Kerby 2014). It is 1 if all are positive, and 0 if all are zero.
+    R+ and R- are the sums of the ranks of |difference| over the positive and the negative differences, without zeros,
+    as in Wilcoxon's test (Kerby 2014). The result is 1 if all differences are positive, and 0 if all are zero.
 
     >>> rank_biserial(np.array([0.1, 0.2, -0.3, 0.0]))
     0.0
@@ -165,9 +166,9 @@ def rank_biserial(differences: NDArray[Any]) -> float:
 
 
 def bootstrap_interval(differences: NDArray[Any], seed: int) -> tuple[float, float]:
-    """Give the 95% percentile bootstrap interval of the mean of differences (n,); there is none for n < 2.
+    """Return the 95% percentile bootstrap interval of the mean of differences (n,); NaN for n < 2.
 
-    Percentile, not BCa: that is undefined where all differences are equal, as this one is not.
+    It is the percentile interval, because the BCa interval is undefined if all differences are equal.
     """
     if len(differences) < 2:
         return np.nan, np.nan

@@ -1,4 +1,4 @@
-"""What the runs scored: means and standard deviations over folds and over cases, from the table of single cases."""
+"""Summaries of the scores of all cases: means and standard deviations over folds and over cases."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
@@ -31,7 +31,7 @@ def common_cases(per_case: pd.DataFrame) -> pd.DataFrame:
     """Keep the cases that all runs have: means over different cases tell nothing about the runs.
 
     Raises:
-        ValueError: there are none.
+        ValueError: There is no case that all runs have.
     """
     common = per_case[per_case.groupby("case")["run"].transform("nunique") == per_case["run"].nunique()]
     if common.empty:
@@ -42,17 +42,17 @@ def common_cases(per_case: pd.DataFrame) -> pd.DataFrame:
 def summarise(per_case: pd.DataFrame, policy: Policy = "one") -> pd.DataFrame:
     """Average each score of each run, over its cases and over its folds.
 
-    Over folds it is the mean of the folds' means; over cases, a case that several folds predict (as five models on one
-    test set do) counts once, with its mean. Standard deviations are those of samples (n - 1), and missing for n = 1.
-    What is undefined (distances to an empty mask, or by the policy) is left out and counted.
+    The mean over folds is the mean of the folds' means. In the mean over cases, a case that several folds predict (as
+    five models on one test set do) counts once, with its mean. Standard deviations are those of samples (n - 1), and
+    missing for n = 1. Undefined scores (distances to an empty mask, or 0/0 by the policy) are left out and counted.
 
     Args:
-        per_case: one row a run, case and label.
-        policy: what 0/0 is where truth and prediction are both empty: 1, 0 or nothing.
+        per_case: Scores, one row per run, case and label.
+        policy: What 0/0 is where truth and prediction are both empty: "one", "zero", or "nan" (undefined).
 
     Returns:
-        One row a label, scope, run and metric, `run` and `SUMMARY_COLUMNS`; runs in the order in which they came. The
-        scope `cases` is "lesion" (the label is there) and, if there are normal images, "all".
+        One row per label, scope, run and metric, with the columns `run` and `SUMMARY_COLUMNS`; runs keep their order.
+        The scope, in the column `cases`, is "lesion" (cases with the label) and, if there are normal images, "all".
 
     Raises:
         ValueError: The policy is not known.
@@ -66,8 +66,8 @@ def summarise(per_case: pd.DataFrame, policy: Policy = "one") -> pd.DataFrame:
 
 
 def _summarise_run(scores: pd.DataFrame) -> pd.DataFrame:
-    """Average the scores of one run, one row a metric."""
-    by_case = scores.groupby("case")[METRICS].mean()  # leaves NaN out, as all means here
+    """Average the scores of one run, one row per metric."""
+    by_case = scores.groupby("case")[METRICS].mean()  # leaves out NaN, as all means here do
     by_fold = scores.groupby("fold")[METRICS].mean()
     columns = {
         "mean_cases": by_case.mean(),
@@ -82,7 +82,7 @@ def _summarise_run(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def scopes(per_case: pd.DataFrame, policy: Policy) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Give label, scope and rows to average: the cases with a lesion and, if others are there, all of them."""
+    """Yield label, scope and rows to average: the cases with a lesion and, if there are others, also all cases."""
     for label, rows in apply_policy(per_case, policy).groupby("label", sort=False):
         lesion = rows[rows["n_ref"] > 0]
         if len(lesion):
@@ -92,7 +92,7 @@ def scopes(per_case: pd.DataFrame, policy: Policy) -> Iterator[tuple[str, str, p
 
 
 def apply_policy(per_case: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """Fill in scores of 0/0: the policy's value where both masks are empty, 0 where only one is; distances stay.
+    """Fill in scores of 0/0: the policy's value where both masks are empty, 0 where only one is. Distances stay NaN.
 
     Raises:
         ValueError: The policy is not known.
@@ -106,10 +106,11 @@ def apply_policy(per_case: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
 
 def normal_images(per_case: pd.DataFrame) -> pd.DataFrame:
-    """Count the false alarms of each run on images without the label, one row a label and run, `NORMAL_COLUMNS`.
+    """Count the false alarms of each run on images without the label: one row per label and run, `NORMAL_COLUMNS`.
 
     Image-level specificity is the share of predictions without a false positive. An image that several folds predict
-    counts as often. The false-positive pixels are those of all these predictions, of the right ones too.
+    counts once per fold. Mean, median and maximum of false-positive pixels are over all these predictions, also those
+    without any.
     """
     rows = []
     for (label, run), images in per_case[per_case["n_ref"] == 0].groupby(["label", "run"], sort=False):

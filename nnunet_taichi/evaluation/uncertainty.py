@@ -1,7 +1,7 @@
 """How well an uncertainty tells errors: AUROC over pixels, risk and coverage over images.
 
-The two paths of TaiChiNet answer one question twice, so that their disagreement is an uncertainty. It is worth
-something only if it tells more than the fused probability does by itself, which is `ambiguity`.
+The two paths of TaiChiNet answer the same question, so their disagreement is an uncertainty. It is useful only if it
+tells errors better than `ambiguity`, the uncertainty of the fused probability alone.
 """
 
 from typing import Any
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 Array = NDArray[Any]
-DROPPED_BITS = 13  # of the 23 of a float32's fraction: what stays is as fine as half precision, down to 1e-38
-BINS = (int(np.float32(1).view(np.uint32)) >> DROPPED_BITS) + 1  # from 0 to 1
+DROPPED_BITS = 13  # of a float32's 23 fraction bits: the 10 that stay are as fine as half precision, down to 1e-38
+BINS = (int(np.float32(1).view(np.uint32)) >> DROPPED_BITS) + 1  # bins of scores from 0 to 1
 
 
 def disagreement(lesion: Array, background: Array) -> Array:
@@ -28,12 +28,12 @@ def ambiguity(probability: Array) -> Array:
 def image_uncertainty(uncertainty: Array, claimed: Array) -> float:
     """Return the mean uncertainty of an image over the pixels that any output claims.
 
-    Over the whole image it would tell little but how large a lesion is.
+    The mean over the whole image would tell little more than how large a lesion is.
 
     Args:
-        uncertainty: of each pixel, any shape.
-        claimed: where any output says lesion, boolean, of the same shape. Where nothing is claimed, the image's largest
-            uncertainty is returned: nobody disagrees on a lesion then, but somebody may have come close.
+        uncertainty: Uncertainty of each pixel, any shape.
+        claimed: Whether any output says lesion, for each pixel, boolean, of the same shape. If no pixel is claimed, the
+            result is the image's largest uncertainty: no output says lesion then, but one may have come close.
     """
     return float(uncertainty[claimed].mean() if claimed.any() else uncertainty.max(initial=0))
 
@@ -42,11 +42,11 @@ def auroc(scores: Array, errors: Array) -> float:
     """Return the probability that a wrong pixel scores higher than a right one, ties counted half.
 
     Args:
-        scores: the uncertainty, any shape.
-        errors: where the prediction is wrong, boolean, of the same shape.
+        scores: Uncertainty of each pixel, any shape.
+        errors: Whether the prediction is wrong, for each pixel, boolean, of the same shape.
 
     Returns:
-        The area under the ROC curve; NaN where all pixels are right or all are wrong.
+        The area under the ROC curve; NaN if all pixels are right or all are wrong.
 
     >>> auroc(np.array([0.1, 0.3, 0.3, 0.9]), np.array([False, False, True, True]))
     0.875
@@ -56,23 +56,24 @@ def auroc(scores: Array, errors: Array) -> float:
 
 
 def count_scores(scores: Array, errors: Array) -> Array:
-    """Count right and wrong pixels by score, so that counts of many images add up to the AUROC over all their pixels.
+    """Count right and wrong pixels by score. Added over many images, the counts give the AUROC over all their pixels.
 
-    The bins are the shortened floating-point numbers: as fine near 0, where the pixels crowd, as elsewhere.
+    The bins are floating-point numbers without their last bits. So they are as fine near 0, where most pixels are, as
+    elsewhere, in proportion to the score.
 
     Args:
-        scores: from 0 to 1, any shape.
-        errors: where the prediction is wrong, boolean, of the same shape.
+        scores: Uncertainty of each pixel, 0 to 1, any shape.
+        errors: Whether the prediction is wrong, for each pixel, boolean, of the same shape.
 
     Returns:
-        (2, bins): right pixels and wrong ones, the lowest score first.
+        Numbers of right and of wrong pixels, (2, bins), the lowest score first.
     """
-    bits = np.ascontiguousarray(scores, np.float32).view(np.uint32)  # of positive numbers, these have their order
+    bits = np.ascontiguousarray(scores, np.float32).view(np.uint32)  # the bits of positive numbers sort as these do
     return np.stack([np.bincount(bits[which] >> DROPPED_BITS, minlength=BINS) for which in (~errors, errors)])
 
 
 def auroc_of_counts(counts: Array) -> float:
-    """Return the AUROC of counts (2, bins), as `count_scores` gives them; NaN where a class is empty."""
+    """Return the AUROC of counts (2, bins) from `count_scores`; NaN if there are no right or no wrong pixels."""
     right, wrong = counts.astype(float)
     if not right.sum() or not wrong.sum():
         return float("nan")
@@ -81,22 +82,26 @@ def auroc_of_counts(counts: Array) -> float:
 
 
 def roc_curve(counts: Array) -> tuple[Array, Array]:
-    """Return the shares of right and of wrong pixels at or above each score, the highest first, both from 0 to 1."""
+    """Return the shares (0 to 1) of right and of wrong pixels at or above each score, from counts (2, bins).
+
+    The highest score comes first.
+    """
     right, wrong = (np.append(0, row[::-1].cumsum()) / row.sum() for row in counts)
     corners = np.append(True, counts[:, ::-1].any(0))
     return right[corners], wrong[corners]
 
 
 def risk_coverage(uncertainty: Array, risk: Array) -> tuple[Array, Array]:
-    """Trace the mean risk of the images that are kept, the least uncertain first.
+    """Return the mean risk of the images that are kept, for each number of images, the least uncertain first.
 
     Args:
-        uncertainty: of each image, (N,). Images of one uncertainty are kept in random order; the expectation is given.
-        risk: of each image, as 1 - Dice, (N,).
+        uncertainty: Uncertainty of each image, (N,). The order of images with equal uncertainty is random; the result
+            is the expectation over it.
+        risk: Risk of each image, such as 1 - Dice, (N,).
 
     Returns:
-        coverage: the share of images kept, 1/N to 1.
-        risk: their mean risk.
+        coverage: Share of images kept, 1/N to 1, (N,).
+        risk: Mean risk of these images, (N,).
 
     >>> risk_coverage(np.array([0.3, 0.1, 0.3, 0.1]), np.array([1.0, 0.5, 1.0, 0.0]))[1].tolist()
     [0.25, 0.25, 0.5, 0.625]
@@ -108,8 +113,8 @@ def risk_coverage(uncertainty: Array, risk: Array) -> tuple[Array, Array]:
 
 
 def aurc(uncertainty: Array, risk: Array) -> float:
-    """Return the area under the risk-coverage curve, its mean over all coverages.
+    """Return the area under the risk-coverage curve, which is its mean over all coverages.
 
-    The best possible is `aurc(risk, risk)`; an uncertainty that knows nothing gets the mean risk.
+    The best possible value is `aurc(risk, risk)`. An uncertainty that tells nothing about the risk gets the mean risk.
     """
     return float(risk_coverage(uncertainty, risk)[1].mean())

@@ -1,1 +1,1 @@
-"""What the two paths of a trained TaiChiNet say, where they disagree, and what attention changes."""
+"""What the two paths of a trained TaiChiNet predict, where they disagree, and what attention changes."""

@@ -14,9 +14,9 @@ class CaseFiles:
     """A case of a raw data set.
 
     Attributes:
-        name: as the host calls it.
-        images: one file a channel.
-        label: file of the ground truth.
+        name: Name of the case in nnU-Net.
+        images: Files of the image, one per channel.
+        label: File of the ground truth.
     """
 
     name: str
@@ -34,7 +34,7 @@ def find_cases(names: list[str], raw_dataset: Path, dataset_json: dict[str, Any]
     """Find the files of cases, by name, in a raw data set's training part, which has the ground truth.
 
     Raises:
-        ValueError: the data set is not there, or lacks some of the cases.
+        ValueError: The data set is not there, or lacks some of the cases.
     """
     known = _list_cases(raw_dataset, dataset_json)
     if not known:
@@ -45,7 +45,10 @@ def find_cases(names: list[str], raw_dataset: Path, dataset_json: dict[str, Any]
 
 
 def _list_cases(raw_dataset: Path, dataset_json: dict[str, Any]) -> dict[str, CaseFiles]:
-    """List all training cases; the host's own list of them starts a pool of processes, unless they are elsewhere."""
+    """List all training cases, by name.
+
+    nnU-Net's own function is called only if dataset.json lists the files: otherwise it would start a pool of processes.
+    """
     if "dataset" in dataset_json:
         elsewhere = get_filenames_of_train_images_and_targets(str(raw_dataset), dataset_json)
         return {name: CaseFiles(name, list(files["images"]), files["label"]) for name, files in elsewhere.items()}

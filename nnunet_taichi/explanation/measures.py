@@ -23,12 +23,12 @@ UNCERTAINTIES = {"": "disagreement", "_baseline": "ambiguity"}  # ending of a co
 
 
 class Measures:
-    """Takes cases one by one and keeps numbers alone: pixels of many images do not fit into memory."""
+    """Measures cases one by one, and keeps only numbers: the pixels of many images do not fit into memory."""
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
         self._counts: dict[str, dict[str, NDArray[Any]]] = {}  # class or region -> ending -> right and wrong pixels
-        self.largest = 0.0  # disagreement
+        self.largest = 0.0  # largest disagreement so far
 
     def add(self, case: PredictedCase) -> None:
         """Measure a case."""
@@ -51,25 +51,25 @@ class Measures:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a case and class or region; scores that are 0/0 are NaN."""
+        """One row per case and class or region; scores of 0/0 are NaN."""
         return pd.DataFrame(self._rows)
 
     @property
     def counts(self) -> dict[str, NDArray[Any]]:
-        """Right and wrong pixels of all cases and heads by score, for disagreement and baseline."""
+        """Numbers of right and wrong pixels by score, over all cases and heads, for disagreement and baseline."""
         return {ending: np.sum([by_label[ending] for by_label in self._counts.values()], 0) for ending in UNCERTAINTIES}
 
     @property
     def images(self) -> pd.DataFrame:
-        """A row an image: uncertainties, AUROCs, Dice of each output (means over heads), and the risk, 1 - Dice.
+        """One row per image: uncertainties, AUROCs, Dice of each output (means over heads), and the risk, 1 - Dice.
 
-        A Dice of 0/0, nothing there and nothing found, is NaN, and no risk.
+        Where nothing is there and nothing was found, Dice is 0/0: then it is NaN, and the risk is 0.
         """
         table = self.table.assign(risk=lambda rows: 1 - rows["fused_dice"].fillna(1))
         return table.drop(columns="label").groupby("case").mean()
 
     def summary(self) -> dict[str, Any]:
-        """Return what explanation.json says of all cases."""
+        """Return the part of explanation.json that is about all cases."""
         images = self.images
         coverage, risk = risk_coverage(images["uncertainty"].to_numpy(), images["risk"].to_numpy())
         aurcs = {name: aurc(images[name].to_numpy(), images["risk"].to_numpy()) for name in images}
@@ -90,8 +90,8 @@ class Measures:
         }
 
     def _summarise(self, rows: pd.DataFrame, counts: dict[str, NDArray[Any]]) -> dict[str, Any]:
-        """Average the scores over cases with a lesion, and count the clean ones among those without."""
-        lesions = rows[rows["n_ref"] > 0].fillna(0)  # a precision of nothing found
+        """Average the scores over cases with a lesion, and count those without one in which nothing was found."""
+        lesions = rows[rows["n_ref"] > 0].fillna(0)  # precision is NaN where nothing was found
         normal = rows[rows["n_ref"] == 0]
         outputs = {
             output: {f"{metric}_mean": lesions[f"{output}_{metric}"].mean() for metric in SHOWN_SCORES}

@@ -1,4 +1,4 @@
-"""Pictures of one case: outputs, disagreement and features; all but features on the same scales in all cases."""
+"""Pictures of one case: outputs, disagreement and features. All but the features have the same scale in all cases."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,14 +22,14 @@ def case_picture(
     means: Maps,
     largest: float,
 ) -> Figure:
-    """Draw what the paths say of a case, a row a class or region, and below it their mean features (as in figure 9).
+    """Draw the outputs of a case, one row per class or region, and the paths' mean features below (as in figure 9).
 
     Args:
-        case: of a volume, the slice with the most lesion is drawn.
-        headline: above all.
-        dice: class or region -> output -> Dice.
-        means: path -> "before" and, where there is attention, "after" -> mean over the channels, (1, Z, Y, X).
-        largest: end of the disagreement's scale.
+        case: Predicted case. Of a volume, the slice with the most lesion is drawn.
+        headline: Title of the figure.
+        dice: Dice by class or region and by output.
+        means: Mean over the channels, (1, Z, Y, X), by path and moment: "before" and, if there is attention, "after".
+        largest: Upper end of the scale of the disagreement, which starts at 0.
     """
     z, heads = shown_slice(case), len(case.heads)
     page = Page(case.image.shape[2:], case.spacing[1:], ["panels"] * heads + ["bars", "panels", "bars"], headline)
@@ -44,7 +44,7 @@ def case_picture(
 
 
 def _draw_outputs(page: Page, case: PredictedCase, head: int, z: int, dice: Mapping[str, float]) -> None:
-    """Draw the image, and what both paths and their fusion take for lesion."""
+    """Draw the image, and the lesion probabilities of both paths and their fusion."""
     truth = {"truth": case.truth[head, z]}
     outlines = truth | {"fused mask": case.masks["fused"][head, z]}
     ax = page.panel(head, 0, case.image[0, z], "gray", outlines=outlines, title="image")
@@ -57,7 +57,7 @@ def _draw_outputs(page: Page, case: PredictedCase, head: int, z: int, dice: Mapp
 
 
 def _draw_means(page: Page, row: int, case: PredictedCase, z: int, means: Maps) -> None:
-    """Draw the mean features of both paths, each on a scale of its own: attention adds much to them."""
+    """Draw the mean features of both paths, each on a scale of its own, because attention adds much to the values."""
     outline, column = {"truth": np.any(case.truth[:, z], 0)}, 0
     for path, moments in means.items():
         for moment, values in moments.items():
@@ -69,13 +69,13 @@ def _draw_means(page: Page, row: int, case: PredictedCase, z: int, means: Maps) 
 
 
 def channel_picture(case: PredictedCase, headline: str, channels: Mapping[str, Sequence[int]], maps: Maps) -> Figure:
-    """Draw the strongest channels of both paths, a row a channel, beside the image (as in figure 4).
+    """Draw the strongest channels of both paths, one row per channel, beside the image (as in figure 4).
 
     Args:
-        case: of a volume, the slice with the most lesion is drawn.
-        headline: above all.
-        channels: path -> numbers of the channels, as many for each.
-        maps: path -> "before" and, where there is attention, "after" -> these channels, (channels, Z, Y, X).
+        case: Predicted case. Of a volume, the slice with the most lesion is drawn.
+        headline: Title of the figure.
+        channels: Numbers of the channels, by path; the same number of them for each path.
+        maps: These channels, (channels, Z, Y, X), by path and moment: "before" and, if there is attention, "after".
     """
     z, count = shown_slice(case), len(next(iter(channels.values())))
     page = Page(case.image.shape[2:], case.spacing[1:], ["panels"] * count + ["bars"], headline)
@@ -93,20 +93,20 @@ def channel_picture(case: PredictedCase, headline: str, channels: Mapping[str, S
 
 
 def _title(path: str, moment: str, moments: Mapping[str, Array]) -> str:
-    """Name a path, and say whether before or after attention, if there is any."""
+    """Return the name of a path and, if there is attention, whether its map is from before or after it."""
     return f"{OUTPUTS[path]}, {moment}" if len(moments) > 1 else OUTPUTS[path]
 
 
 def shown_slice(case: PredictedCase) -> int:
-    """Return the slice with the most lesion or, in a normal case, with the most of what was claimed."""
+    """Return the slice with the most lesion or, in a normal case, with the most pixels that any output calls lesion."""
     return fullest_slice([*case.truth], [*case.claimed])
 
 
 def format_dice(dice: float) -> str:
-    """Write a Dice, which is 0/0 where there is nothing to find and nothing was found."""
+    """Write a Dice, which is 0/0 (NaN) where there is nothing to find and nothing was found."""
     return "both empty" if np.isnan(dice) else f"Dice {dice:.2f}"
 
 
 def _limits(values: Array) -> Limits:
-    """Return the smallest and the largest value."""
+    """Return the smallest and the largest value, NaN left out."""
     return float(np.nanmin(values)), float(np.nanmax(values))

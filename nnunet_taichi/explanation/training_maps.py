@@ -1,4 +1,4 @@
-"""Easy and hard regions of training cases, as the miner left them (as in figure 7)."""
+"""Easy and hard regions of training cases, as the miner wrote them (as in figure 7)."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ SHOWN = 6
 
 
 def find_maps(fold_folder: Path) -> Path | None:
-    """Return the folder of the maps that a fold was trained with; nnU-Net recorded it as the training began."""
+    """Return the folder of the maps that a fold was trained with, or None. nnU-Net recorded it when training began."""
     record = read_json(fold_folder / "debug.json")
     recorded = record.get("difficulty_folder") if isinstance(record, dict) else None
     if not isinstance(recorded, str):
         return None
-    folder = fold_folder.parents[1].joinpath(*Path(recorded).parts[-3:])  # results may have moved since
+    folder = fold_folder.parents[1].joinpath(*Path(recorded).parts[-3:])  # the results folder may have moved since
     return folder if read_record(folder) else None
 
 
@@ -29,9 +29,9 @@ def difficulty_figure(maps: Path, preprocessed: Path, model: TwoPathModel) -> Fi
     """Draw training cases with their easy and hard regions, from the hardest to the easiest.
 
     Args:
-        maps: as `find_maps` gives them.
-        preprocessed: the host's folder of the configuration, of which these are maps.
-        model: knows the classes.
+        maps: Folder of the maps, as `find_maps` returns it.
+        preprocessed: Folder of nnU-Net with the preprocessed cases that the maps belong to.
+        model: Model that knows the classes or regions.
     """
     dataset_class = infer_dataset_class(str(preprocessed))
     folder = MapFolder(maps, dataset_class)

@@ -1,4 +1,4 @@
-"""The outputs of the two paths and their fusion, by the host's own inference."""
+"""The outputs of the two paths and their fusion, by nnU-Net's own inference."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ from nnunet_taichi.nnunet.predictor import expect_outputs, unwrap
 
 @dataclass(frozen=True)
 class PredictedCase:
-    """One image and what the network says of it, at the size of the image file.
+    """One image and the network's outputs for it, at the size of the image file.
 
     Attributes:
-        name: as the host calls it.
-        heads: names of the K classes or regions.
-        image: (C, Z, Y, X); a 2D image has Z = 1.
-        spacing: of Z, Y and X.
-        truth: (K, Z, Y, X), boolean.
-        valid: (Z, Y, X), false at the ignore label.
-        probabilities: output -> (K, Z, Y, X); that of the background path is 1 - O_n, the lesion's as well.
-        masks: output -> (K, Z, Y, X), boolean.
-        preprocessed: what the network sees, (C, *preprocessed).
-        properties: the host's record of how it came about.
+        name: Name of the case in nnU-Net.
+        heads: Names of the K classes or regions.
+        image: Image, (C, Z, Y, X); a 2D image has Z = 1.
+        spacing: Spacing of Z, Y and X, as nnU-Net's reader gives it.
+        truth: True masks, (K, Z, Y, X), boolean.
+        valid: Mask (Z, Y, X), false at the ignore label.
+        probabilities: Probabilities of the lesion, (K, Z, Y, X), by output; that of the background path is 1 - O_n.
+        masks: Predicted masks, (K, Z, Y, X), boolean, by output.
+        preprocessed: Image that the network sees, (C, *preprocessed).
+        properties: Record that nnU-Net keeps of the preprocessing.
     """
 
     name: str
@@ -70,13 +70,13 @@ class TwoPathModel:
     """A trained TaiChiNet with the settings of its training, mirroring included.
 
     Args:
-        folder: the trained model's, with plans.json and dataset.json.
-        fold: number or `all`.
-        checkpoint: name of a file in the fold's folder.
-        device: where to predict.
+        folder: Folder of the trained model, with plans.json and dataset.json.
+        fold: Number of the fold, or `all`.
+        checkpoint: Name of a file in the fold's folder.
+        device: Device on which to predict.
 
     Raises:
-        ValueError: there is no such checkpoint, or the network has no two paths.
+        ValueError: The checkpoint or a JSON file is missing or torn, or the network does not have two paths.
     """
 
     def __init__(self, folder: Path, fold: str, checkpoint: str, device: torch.device) -> None:
@@ -100,13 +100,13 @@ class TwoPathModel:
 
     @property
     def heads(self) -> dict[str, Any]:
-        """The K foreground classes or regions: name -> label or labels."""
+        """Label or labels of the K foreground classes or regions, by name."""
         kept = self.labels.foreground_regions if self.labels.has_regions else self.labels.foreground_labels
         names = {tuple(np.atleast_1d(labels)): name for name, labels in self.dataset_json["labels"].items()}
         return {names[tuple(np.atleast_1d(labels))]: labels for labels in kept}
 
     def predict(self, files: CaseFiles) -> PredictedCase:
-        """Predict a case, as nnUNetv2_predict does, three times out of one pass."""
+        """Predict a case as nnUNetv2_predict does, but with three outputs from one pass."""
         reader = self.plans.image_reader_writer_class()
         image, properties = reader.read_images(files.images)
         truth = reader.read_seg(files.label)[0][0]
@@ -121,7 +121,7 @@ class TwoPathModel:
             segmentation, all_probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
                 part, self.plans, self.configuration, self.labels, properties, return_probabilities=True
             )
-            probabilities[output] = all_probabilities[-len(self.heads) :]  # labels have the background's first
+            probabilities[output] = all_probabilities[-len(self.heads) :]  # labels: the background's comes first
             masks[output] = true_heads(segmentation, self.labels)
         return PredictedCase(
             name=files.name,
@@ -138,7 +138,7 @@ class TwoPathModel:
 
 
 class _ThreeOutputs(nn.Module):
-    """What `prediction` chooses among, side by side: (B, 3 x heads, *spatial)."""
+    """A network that returns all outputs among which `prediction` chooses, concatenated: (B, 3 x heads, *spatial)."""
 
     def __init__(self, network: TaiChiNet) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ def _two_paths(network: Any, trainer: str) -> TaiChiNet:
     """Return the plain network inside a compiled one.
 
     Raises:
-        ValueError: it is no TaiChiNet, or one with the lesion path alone.
+        ValueError: The network is not a TaiChiNet, or one with the lesion path alone.
     """
     network = unwrap(network)
     if not isinstance(network, TaiChiNet):

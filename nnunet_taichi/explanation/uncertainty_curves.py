@@ -1,4 +1,4 @@
-"""What disagreement is worth, in three curves: pixels, images, and each image."""
+"""How well disagreement tells errors, in three plots: over pixels, over images, and for each image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,8 +18,8 @@ def uncertainty_figure(counts: Mapping[str, NDArray[Any]], images: pd.DataFrame)
     """Draw the ROC curve over pixels, risk and coverage over images, and Dice against uncertainty.
 
     Args:
-        counts: "" (disagreement) and "_baseline" -> right and wrong pixels by score, (2, bins).
-        images: a row an image, with uncertainty, uncertainty_baseline and risk.
+        counts: Right and wrong pixels by score, (2, bins), for "" (disagreement) and "_baseline" (fused probability).
+        images: Table with one row per image, and the columns uncertainty, uncertainty_baseline and risk.
     """
     figure = Figure(figsize=(7.2, 2.6), layout="constrained")
     roc, risk, scatter = figure.subplots(1, 3)

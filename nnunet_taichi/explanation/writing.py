@@ -1,4 +1,4 @@
-"""Write the pictures of an explanation, and what explanation.json says of them."""
+"""Write the pictures of an explanation, and make the entries of explanation.json about them."""
 
 import math
 from pathlib import Path
@@ -29,7 +29,7 @@ CHANNELS = 4  # as many as in figure 4
 
 
 def choose_cases(images: pd.DataFrame, count: int) -> list[str]:
-    """Return half the most and half the least uncertain images, the most uncertain first; all, where there are few."""
+    """Return up to `count` images, half the most and half the least uncertain ones, the most uncertain first."""
     ranked = [str(name) for name in images["uncertainty"].sort_values(ascending=False, kind="stable").index]
     return ranked if len(ranked) <= count else ranked[: count // 2] + ranked[-(count // 2) :]
 
@@ -45,15 +45,15 @@ def write_pictures(
     """Write a picture of each case, and figures of them all.
 
     Args:
-        model: predicts the cases once more.
-        files: of the cases to draw.
-        measures: of these and others.
-        maps: folder of the easy/hard maps, if there is one.
-        preprocessed: folder of the preprocessed cases, which these maps fit.
-        folder: of the explanation.
+        model: Model that predicts the cases once more.
+        files: Files of the cases to draw.
+        measures: Measures of these cases and of others.
+        maps: Folder of the easy/hard maps, None if there is none.
+        preprocessed: Folder of the preprocessed cases, which the maps fit.
+        folder: Folder of the explanation.
 
     Returns:
-        The cases, figures and notes of explanation.json.
+        The entries `cases`, `figures` and `notes` of explanation.json.
     """
     cases, figures, notes = [], [_write_uncertainty(measures, folder)], []
     for file in tqdm(files, desc="pictures"):
@@ -78,7 +78,7 @@ def write_pictures(
 
 
 def _write_uncertainty(measures: Measures, folder: Path) -> dict[str, Any]:
-    """Write the curves of AUROC, risk and coverage."""
+    """Write the figure of ROC, risk and coverage, and return its entry of explanation.json."""
     images = measures.images
     caption = (
         f"Is the fused mask wrong where the paths disagree? {len(images)} images. (a) ROC over all their pixels. "
@@ -91,7 +91,7 @@ def _write_uncertainty(measures: Measures, folder: Path) -> dict[str, Any]:
 
 
 def _write_difficulty(model: TwoPathModel, maps: Path, preprocessed: Path, folder: Path) -> dict[str, Any]:
-    """Write training cases with their easy and hard regions."""
+    """Write the figure of training cases with easy and hard regions, and return its entry of explanation.json."""
     caption = (
         "Training cases with the parts of the lesion that U-Net++ found at its first level (easy), and at its fourth "
         "alone (hard), from the case with the most of hard among what was found to that with the least; in percent of "
@@ -125,7 +125,7 @@ def _write_case(
 def _write_channels(
     model: TwoPathModel, case: PredictedCase, features: Features, caption: str, folder: Path
 ) -> dict[str, Any]:
-    """Write the strongest channels of a case and return their entry of explanation.json."""
+    """Write the figure of a case's strongest channels, and return its entry of explanation.json."""
     channels = strongest_channels(features, CHANNELS)
     maps = channel_features(model, case, features, channels)
     figure = channel_picture(case, case.name, channels, maps)

@@ -1,1 +1,1 @@
-"""Figures and their parts, whatever they show."""
+"""General parts of figures, independent of what they show."""

@@ -1,4 +1,4 @@
-"""What all figures of the report have in common: one style, panels in rows, and the way into the page."""
+"""What all figures of the report have in common: one style, panels in rows, and conversion to SVG for the page."""
 
 import io
 import math
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 DASHED = (0, (4, 2.5))
 WIDTH = 11.0  # inches: 1056 pixels of the page
-PANELS_A_ROW = 3  # of panels
+PANELS_A_ROW = 3  # at most
 LONGEST_TITLE = 34  # letters that fit over a panel
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "none",
@@ -48,10 +48,10 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.labelcolor": INK,
     "lines.linewidth": 1.5,
-    "savefig.dpi": 200,  # of what is a bitmap within
-    "text.parse_math": False,  # names are text
+    "savefig.dpi": 200,  # of bitmaps inside the SVG
+    "text.parse_math": False,  # a name is text, not a formula
     "svg.fonttype": "none",
-    "svg.hashsalt": "nnunet_taichi",  # the same figure, the same bytes
+    "svg.hashsalt": "nnunet_taichi",  # so that the same figure gives the same bytes
 }
 
 
@@ -60,12 +60,12 @@ class Chart:
     """A figure to embed.
 
     Attributes:
-        title: of the figure.
-        picture: data URI of the SVG.
-        alt: what it shows, in words.
-        caption: how to read it.
-        width: in CSS pixels.
-        height: in CSS pixels.
+        title: Title of the figure.
+        picture: Data URI of the SVG or of another picture.
+        alt: Description of what the figure shows, for readers who cannot see it.
+        caption: Explanation of how to read the figure.
+        width: Width in CSS pixels.
+        height: Height in CSS pixels.
     """
 
     title: str
@@ -77,7 +77,7 @@ class Chart:
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw in the report's style, whatever the user's is."""
+    """Make a function draw in the report's style, whatever style the user has set."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -90,11 +90,11 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def to_chart(figure: Figure, title: str, alt: str, caption: str) -> Chart:
-    """Turn a figure into an SVG in the page's font."""
+    """Turn a figure into an SVG that uses the font of the page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]  # what comes before names a file on the web
+    svg = svg[svg.index("<svg") :]  # the header before it names a file on the web
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]).replace(" \n", " "), svg)
     svg = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", svg)
@@ -103,8 +103,8 @@ def to_chart(figure: Figure, title: str, alt: str, caption: str) -> Chart:
 
 
 def panel_grid(count: int, height: float, **share: Any) -> tuple[Figure, list[Axes]]:
-    """Make a figure of `count` panels (height in inches), row by row; what `subplots` takes may be shared."""
-    columns = count if count < PANELS_A_ROW else 2 if count == 4 else PANELS_A_ROW  # no panel alone in a row of three
+    """Make a figure of `count` panels, row by row; a row's `height` is in inches, `share` goes to `subplots`."""
+    columns = count if count < PANELS_A_ROW else 2 if count == 4 else PANELS_A_ROW  # 4: two and two, not three and one
     rows = math.ceil(count / columns)
     width = WIDTH if columns > 1 else WIDTH * 2 / PANELS_A_ROW
     figure = Figure(figsize=(width, 0.35 + height * rows), layout=ConstrainedLayoutEngine(h_pad=0.07))
@@ -112,7 +112,7 @@ def panel_grid(count: int, height: float, **share: Any) -> tuple[Figure, list[Ax
     for ax in axes.flat[count:]:
         ax.remove()
     for ax in axes.flat[max(0, count - columns) : count]:
-        ax.tick_params(labelbottom=True)  # the last of its column, whatever the row
+        ax.tick_params(labelbottom=True)  # the lowest panel of its column, in whatever row
     return figure, list(axes.flat[:count])
 
 
@@ -128,7 +128,7 @@ def title_panel(ax: Axes, name: str) -> None:
 
 
 def say_extremes(values: pd.Series, what: str) -> str:
-    """Say which run has the highest and which the lowest value, and what the first has."""
+    """Say which run has the highest and which the lowest value, and which value the first run has."""
     values = values.dropna()
     if len(values) < 2:
         return "".join(f"The {what} is {value:.3g}." for value in values)

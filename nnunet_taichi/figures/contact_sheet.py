@@ -25,10 +25,10 @@ class Panel:
     """One picture.
 
     Attributes:
-        image: (Y, X) grey or (Y, X, 3) colour; grey values are stretched from the smallest to the largest.
-        outlines: masks (Y, X) drawn as contours, by name.
-        areas: masks (Y, X) drawn as half-transparent areas, by name.
-        caption: a line of text below.
+        image: Image, grey (Y, X) or colour (Y, X, 3); grey values are stretched from the smallest to the largest.
+        outlines: Masks (Y, X) to draw as contours, by name.
+        areas: Masks (Y, X) to draw as half-transparent areas, by name.
+        caption: Line of text below the picture.
     """
 
     image: NDArray[Any]
@@ -42,9 +42,9 @@ class Block:
     """A grid of pictures under one title.
 
     Attributes:
-        title: says what cases these are.
-        columns: one title a case.
-        rows: row title -> one panel a column.
+        title: Title that says what cases these are.
+        columns: Titles of the columns, one per case.
+        rows: Panels by the title of their row, one per column.
     """
 
     title: str
@@ -56,19 +56,20 @@ def contact_sheet(blocks: Sequence[Block], title: str = "", inches: float = 1.6)
     """Draw the blocks below one another.
 
     Args:
-        blocks: at least one, each with at least one row and one column.
-        title: the headline of the whole sheet.
-        inches: edge of a panel.
+        blocks: Blocks, at least one, each with at least one row and one column.
+        title: Title of the whole sheet.
+        inches: Edge of a panel, inches.
 
     Returns:
-        A figure to save with `savefig(path)`; it has one axes a panel.
+        A figure to save with `savefig(path)`. It has one matplotlib axes per panel.
 
     Raises:
-        ValueError: if there is nothing to draw, a row does not have one panel a column, or there are too many names.
+        ValueError: There is nothing to draw, a row does not have one panel per column, or there are more names of masks
+            than colours.
     """
     _check(blocks)
     columns = max(len(block.columns) for block in blocks)
-    heights = [(inches + 0.2) * len(block.rows) + 0.5 for block in blocks]  # a caption a row, two titles a block
+    heights = [(inches + 0.2) * len(block.rows) + 0.5 for block in blocks]  # one caption per row, two titles per block
     figure = Figure(figsize=(inches * columns + 0.5, sum(heights) + 0.7), layout="constrained")
     figure.suptitle(title, fontsize=11, fontweight="bold")
     colours = _colours(blocks)
@@ -81,7 +82,7 @@ def contact_sheet(blocks: Sequence[Block], title: str = "", inches: float = 1.6)
 
 
 def _check(blocks: Sequence[Block]) -> None:
-    """Raise if there is nothing to draw, or a row does not fit its block."""
+    """Raise a ValueError if there is nothing to draw, or if a row does not have one panel per column."""
     if not blocks or not all(block.rows and block.columns for block in blocks):
         raise ValueError("a contact sheet needs blocks with rows and columns, got an empty one: leave it out")
     for block in blocks:
@@ -94,13 +95,13 @@ def _check(blocks: Sequence[Block]) -> None:
 
 
 def _names(blocks: Sequence[Block], kind: str) -> list[str]:
-    """Names of all `outlines` or `areas`, in order of appearance."""
+    """List the names of all `outlines` or `areas` (`kind`), in order of appearance."""
     panels = [panel for block in blocks for row in block.rows.values() for panel in row]
     return list(dict.fromkeys(name for panel in panels for name in getattr(panel, kind)))
 
 
 def _colours(blocks: Sequence[Block]) -> dict[str, str]:
-    """A colour for each mask's name."""
+    """Choose a colour for each name of a mask."""
     names = dict.fromkeys(_names(blocks, "outlines") + _names(blocks, "areas"))
     if len(names) > len(ON_GREY):
         raise ValueError(f"a contact sheet tells {len(ON_GREY)} kinds of mask apart, got {len(names)}: {list(names)}")
@@ -108,13 +109,13 @@ def _colours(blocks: Sequence[Block]) -> dict[str, str]:
 
 
 def _legend(blocks: Sequence[Block], colours: Mapping[str, str]) -> list[Line2D | Patch]:
-    """A line for each outline, a patch for each area."""
+    """Make the entries of the legend: a line for each outline, a patch for each area."""
     lines = [Line2D([], [], color=colours[name], label=name) for name in _names(blocks, "outlines")]
     return [*lines, *(Patch(color=colours[name], label=name) for name in _names(blocks, "areas"))]
 
 
 def _draw_block(part: SubFigure, block: Block, columns: int, colours: Mapping[str, str]) -> None:
-    """Fill a part of the figure with a block; places to its right stay empty."""
+    """Fill a part of the figure with a block. If it has fewer than `columns`, the places to its right stay empty."""
     part.suptitle(block.title, fontsize=9, x=0.01, ha="left")
     axes = part.subplots(len(block.rows), columns, squeeze=False)
     for ax in axes[:, len(block.columns) :].flat:

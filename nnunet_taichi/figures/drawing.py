@@ -1,4 +1,4 @@
-"""What figures of images share: which slice is shown, how a mask is outlined, how a picture becomes text in a page."""
+"""What figures of images share: choice of a slice, outlines of masks, and pictures as text in a page."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ Volume = NDArray[np.bool_]  # (Z, Y, X), in 2D with Z = 1
 
 
 def fullest_slice(truths: Sequence[Volume], predictions: Sequence[Volume]) -> int:
-    """Choose the slice of masks (Z, Y, X) that shows most: of the truth, else of the predictions, else the middle."""
+    """Choose the slice of masks (Z, Y, X) with most pixels of the truth, else of the predictions, else the middle."""
     for masks in (truths, predictions):
         areas = np.sum([mask.sum((1, 2)) for mask in masks], axis=0)
         if np.any(areas):
@@ -28,10 +28,10 @@ def outline_mask(ax: Any, mask: NDArray[Any], colour: str, linewidth: float, **s
 
     Args:
         ax: Axes in which a pixel is a unit, and the first pixel's centre is the origin.
-        mask: Mask; of an empty one nothing is drawn.
+        mask: Mask (Y, X); if it is empty, nothing is drawn.
         colour: Colour of the line.
         linewidth: Width of the line, points.
-        style: Properties of the line.
+        style: Further properties of the line.
     """
     if mask.any():  # matplotlib warns of contours that do not exist
         y, x = (np.arange(-1, size + 1) for size in mask.shape)
@@ -40,18 +40,18 @@ def outline_mask(ax: Any, mask: NDArray[Any], colour: str, linewidth: float, **s
 
 
 def grey_levels(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Stretch an image (Y, X) or (Y, X, 3), whatever its unit, to 0..255; the outermost 0.2% are clipped."""
+    """Stretch an image (Y, X) or (Y, X, 3), in any unit, to 0..255; the lowest and the highest 0.2% are clipped."""
     low, high = np.percentile(image, [0.2, 99.8])
     return (255 * np.clip((image - low) / max(high - low, 1e-6), 0, 1)).round().astype(np.uint8)
 
 
 def scale_to(shape: tuple[int, ...], longest_edge: int) -> float:
-    """Give the factor by which an image (Y, X) fits the longest edge; small images stay as they are."""
+    """Return the factor that makes an image of `shape` (Y, X) fit the longest edge, in pixels; 1 if it fits already."""
     return min(1.0, longest_edge / max(shape))
 
 
 def embed_pixels(pixels: NDArray[np.uint8], longest_edge: int) -> str:
-    """Encode a picture (Y, X) or (Y, X, 3) as a data URI, in whichever format is smallest."""
+    """Encode a picture (Y, X) or (Y, X, 3), at most `longest_edge` pixels long, as the smallest data URI."""
     picture = Image.fromarray(pixels)
     if (scale := scale_to(pixels.shape[:2], longest_edge)) < 1:
         picture = picture.resize([max(1, round(edge * scale)) for edge in picture.size], Image.Resampling.LANCZOS)
@@ -67,5 +67,5 @@ def _encode(picture: Image.Image, name: str, options: dict[str, Any]) -> bytes:
 
 
 def data_uri(content: bytes, mime: str) -> str:
-    """Write bytes as a URI that a page can hold."""
+    """Return bytes as a data URI, which a page can hold."""
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"

@@ -14,21 +14,21 @@ from nnunet_taichi.figures.colours import ORANGE, SKY
 from nnunet_taichi.figures.drawing import Array, outline_mask
 
 Limits = tuple[float, float]
-TO_BE_SEEN = [withStroke(linewidth=1.7, foreground="black")]  # on any colour
+TO_BE_SEEN = [withStroke(linewidth=1.7, foreground="black")]  # a black rim, so that outlines can be seen on any colour
 OUTLINES = {"truth": SKY, "fused mask": ORANGE}
 PANELS_A_ROW = 5
-WIDTH, MARGIN, GAP, HEADLINE, LINE, BAR = 7.2, 0.2, 0.07, 0.27, 0.16, 0.07  # inches; a line is one of text
+WIDTH, MARGIN, GAP, HEADLINE, LINE, BAR = 7.2, 0.2, 0.07, 0.27, 0.16, 0.07  # inches; LINE: one line of text
 SMALL = {"fontsize": 7, "parse_math": False}
 
 
 class Page:
-    """Axes at given places, so that all panels are aligned and of one size.
+    """A figure with axes at fixed places, so that all panels are aligned and of one size.
 
     Args:
-        shape: height and width of the images, in pixels.
-        spacing: of both axes.
-        rows: what each row holds, "panels" or "bars", from the top.
-        headline: above all.
+        shape: Height and width of the images, in pixels.
+        spacing: Spacing of both axes, (Y, X), in one unit.
+        rows: Content of each row from the top, "panels" or "bars".
+        headline: Title of the figure.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class Page:
     def bar(self, row: int, columns: range, cmap: str, limits: Limits, label: str) -> None:
         """Draw the colour bar of the panels above."""
         width = len(columns) * (self.width + GAP) - GAP
-        inset = 0.1 * self.width  # numbers at the ends of neighbours would touch
+        inset = 0.1 * self.width  # else numbers at the ends of neighbouring bars would touch
         ax = self._add(self.tops[row], columns.start, width - 2 * inset, BAR, inset)
         bar = self.figure.colorbar(ScalarMappable(Normalize(*limits), cmap), cax=ax, orientation="horizontal")
         bar.set_label(label, fontsize=7, labelpad=1)
         ax.tick_params(labelsize=6, length=2, pad=1)
 
     def legend(self, row: int, column: int, note: str = "") -> None:
-        """Say in the place of a panel what the outlines are, and a word more."""
+        """Draw the legend of the outlines in the place of a panel, with a note above it."""
         ax = self._add(self.tops[row] + LINE, column, self.width, self.height)
         ax.axis("off")
         handles = [Line2D([], [], color=colour, label=name) for name, colour in OUTLINES.items()]

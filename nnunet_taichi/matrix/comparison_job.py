@@ -11,7 +11,7 @@ from nnunet_taichi.nnunet.datasets import Dataset
 
 @dataclass(frozen=True, eq=False)
 class Compare(Job):
-    """The comparison of all trainings on a data set."""
+    """The comparison of all trainings with one configuration on a data set."""
 
     kind = "compare"
     benchmark: Benchmark
@@ -21,21 +21,21 @@ class Compare(Job):
 
     @property
     def name(self) -> str:
-        """Data set and configuration."""
+        """Name of the job: its kind, data set and configuration."""
         return f"compare_{self.dataset.name}_{self.configuration}"
 
     @property
     def folder(self) -> Path:
-        """Where the report goes."""
+        """Folder of the report."""
         return self.benchmark.output / f"{self.dataset.name}_{self.configuration}"
 
     @property
     def report(self) -> Path:
-        """The page, which is written last."""
+        """Path of the page, which is written last."""
         return self.folder / "report.html"
 
     def is_done(self) -> bool:
-        """Look for a report of these trainings that is younger than each of them, and than the table of its cases."""
+        """Tell whether a report of these trainings is there, and not older than any of them or its table of cases."""
         table = self.folder / "per_case.csv"
         if not (self.report.is_file() and table.is_file() and all(training.is_done() for training in self.needs)):
             return False
@@ -43,15 +43,15 @@ class Compare(Job):
         return self.report.stat().st_mtime >= newest and self._is_of_the_plan(table)
 
     def _is_of_the_plan(self, table: Path) -> bool:
-        """Read from the table of cases what the report is about; the plan may have changed since."""
+        """Tell from the table of cases whether the report is of these trainings: the plan may have changed since."""
         with table.open(encoding="utf-8", newline="") as file:
             compared = {(row["trainer"], row["fold"], row["plans"]) for row in csv.DictReader(file)}
         wanted = {(training.trainer, training.fold.fold, training.fold.plans) for training in self.needs}
-        # it compares whatever plans among these each trainer was trained with
+        # `compare` takes each of these plans that a trainer was trained with, so there may be more than were asked for
         return wanted <= compared and {each[:2] for each in wanted} == {each[:2] for each in compared}
 
     def command(self) -> list[str]:
-        """Compare; the first trainer is what the others are compared with."""
+        """Return the command that compares the trainings, with the first trainer as the one to compare with."""
         plan, processes = self.benchmark, self.benchmark.resources_of(self.kind).cpus
         trainers, plans = (dict.fromkeys(names) for names in zip(*plan.models, strict=True))
         words = ["nnunet_taichi", "compare", "-d", str(self.dataset.id), "-c", self.configuration, "-f", *plan.folds]

@@ -1,4 +1,4 @@
-"""The values in a PLAN.yaml: what each may be."""
+"""The types of the values in a PLAN.yaml."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Resources(BaseModel, extra="forbid", frozen=True, strict=True, allow_inf_nan=False):
-    """What one job may take."""
+    """Resources that one job may take."""
 
     cpus: PositiveInt = 8
     gpus: NonNegativeInt = 0
@@ -28,7 +28,7 @@ DEFAULTS: dict[Kind, Resources] = {
 
 
 def _list(value: Any) -> list:
-    """Let one value stand for a list of it."""
+    """Put a value that is not a list into one."""
     return value if isinstance(value, list) else [value]
 
 
@@ -41,7 +41,7 @@ def _check_once(names: Sequence[T]) -> Sequence[T]:
 
 
 def _list_with_plans(value: Any) -> list[tuple[Any, Any]]:
-    """List trainers with their own plans, or with None."""
+    """List trainers, each with its own plans or with None."""
     items = [item.items() if isinstance(item, dict) else [(item, None)] for item in _list(value)]
     trainers = [trainer for some in items for trainer in some]
     _check_once([name for name, _ in trainers])
@@ -49,7 +49,7 @@ def _list_with_plans(value: Any) -> list[tuple[Any, Any]]:
 
 
 def _number_or_text(value: Any) -> str:
-    """Take numbers for text, but not YAML's true, which is a number to Python."""
+    """Turn numbers into text, but refuse YAML's true and false, which Python counts as numbers."""
     if type(value) not in (int, str):
         raise ValueError("should be a whole number or text")
     return str(value)

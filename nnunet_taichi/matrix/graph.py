@@ -11,7 +11,7 @@ from nnunet_taichi.nnunet.datasets import Fold, find_dataset
 
 
 def make_jobs(benchmark: Benchmark) -> list[Job]:
-    """Make all jobs, each behind those that it needs."""
+    """Make all jobs, each after those that it needs."""
     jobs: dict[str, Job] = {}
 
     def add(job: Job) -> None:
@@ -25,7 +25,7 @@ def make_jobs(benchmark: Benchmark) -> list[Job]:
 
 
 def _comparisons(benchmark: Benchmark) -> Iterator[Compare]:
-    """Make the last job of each data set and configuration, which knows all that it needs."""
+    """Make the last job of each data set and configuration, with all jobs that it needs."""
     trainings = _Trainings(benchmark)
     for dataset in map(find_dataset, benchmark.datasets):
         prepared = {plans: Preprocess(benchmark, dataset, plans) for _, plans in benchmark.models}
@@ -67,7 +67,7 @@ def find_job(jobs: Sequence[Job], name: str) -> Job:
     """Find a job by its name.
 
     Raises:
-        ValueError: there is none.
+        ValueError: There is no job of this name.
     """
     for job in jobs:
         if job.name == name:
@@ -76,7 +76,7 @@ def find_job(jobs: Sequence[Job], name: str) -> Job:
 
 
 def to_do(jobs: Sequence[Job]) -> list[Job]:
-    """Leave out what is done, and what is needed only by that, as the preprocessed cases of finished trainings."""
+    """Leave out jobs that are done, and jobs that only those need, such as preprocessing for finished trainings."""
     left: list[Job] = []
     needed = set(jobs) - {need for job in jobs for need in job.needs}
     for job in reversed(jobs):

@@ -1,6 +1,6 @@
-"""The kinds of jobs: what each needs, the command for it, and whether nnU-Net's own files say that it is done.
+"""The kinds of jobs: what each needs, its command, and whether nnU-Net's own files say that it is done.
 
-There is no other record of what is done, so trainings of any origin count: by hand, here, or on a cluster.
+There is no other record of what is done. So all trainings count, whether they ran by hand, here, or on a cluster.
 """
 
 from abc import ABC, abstractmethod
@@ -19,8 +19,8 @@ class Job(ABC):
     """One command of a benchmark.
 
     Attributes:
-        kind: What it is, for resources.
-        needs: What must be done before.
+        kind: Kind of the job, which decides its resources.
+        needs: Jobs that must be done before.
     """
 
     kind: ClassVar[Kind]
@@ -29,25 +29,25 @@ class Job(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Its kind and what it is about; no other job of the benchmark is called so."""
+        """Name of the job, unique in the benchmark: its kind and what it works on."""
 
     @property
     def lock(self) -> str:
-        """What no two jobs may hold at once."""
+        """Name of the lock that the job holds; no two jobs hold one lock at once."""
         return self.name
 
     @abstractmethod
     def is_done(self) -> bool:
-        """Look whether the results are there."""
+        """Tell whether the results are there."""
 
     @abstractmethod
     def command(self) -> list[str]:
-        """Return the command for what is still to do of it."""
+        """Return the command for the part of the job that is still to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Preprocess(Job):
-    """Plans where there are none, and preprocessed cases."""
+    """Planning, where there are no plans, and preprocessing of all cases."""
 
     kind = "preprocess"
     benchmark: Benchmark
@@ -56,12 +56,12 @@ class Preprocess(Job):
 
     @property
     def name(self) -> str:
-        """Data set and plans."""
+        """Name of the job: its kind, data set and plans."""
         return f"preprocess_{self.dataset.name}_{self.plans}"
 
     @property
     def lock(self) -> str:
-        """All plans of a data set have one fingerprint, which the first of them writes."""
+        """Name of the data set's lock: all its plans share one fingerprint, which the first job writes."""
         return f"preprocess_{self.dataset.name}"
 
     def _missing(self) -> list[str]:
@@ -69,11 +69,11 @@ class Preprocess(Job):
         return [name for name in wanted if not self.dataset.is_preprocessed(self.plans, name)]
 
     def is_done(self) -> bool:
-        """Look for plans and for each case."""
+        """Tell whether the plans and all preprocessed cases are there."""
         return not self._missing()
 
     def command(self) -> list[str]:
-        """Plan only where there are no plans: they may have been edited."""
+        """Return the command. It plans only where there are no plans: existing ones may have been edited."""
         which = ["-d", str(self.dataset.id), "-c", *self._missing()]
         processes = str(self.benchmark.resources_of(self.kind).cpus)
         if self.dataset.configurations(self.plans) is None:
@@ -83,28 +83,28 @@ class Preprocess(Job):
 
 @dataclass(frozen=True, eq=False)
 class Mine(Job):
-    """U-Net++ and the easy/hard maps of a fold, for all trainers with the same recipe."""
+    """The training of U-Net++ and the mining of a fold's easy/hard maps, for all trainers with the same recipe."""
 
     kind = "mine"
     benchmark: Benchmark
     fold: Fold
     miner: str
-    trainer: str  # one that needs it
-    needs: tuple[Job, ...]  # preprocessed cases, and the training of the U-Net++ where the plan has it as well
-    trainings: list["Train"] = field(default_factory=list)  # that need it
+    trainer: str  # one of those that need the maps
+    needs: tuple[Job, ...]  # preprocessed cases, and the training of the U-Net++ if the plan lists it, too
+    trainings: list["Train"] = field(default_factory=list)  # those that need the maps
 
     @property
     def name(self) -> str:
-        """Fold and U-Net++."""
+        """Name of the job: its kind, fold and U-Net++."""
         return f"mine_{self.fold.dataset.name}_{self.fold.model(self.miner)}_fold_{self.fold.fold}"
 
     def is_done(self) -> bool:
-        """Look for the file that is written after the last map, or for trainings that need no maps any more."""
+        """Tell whether the file is there that is written after the last map, or no training needs the maps any more."""
         last = self.fold.folder(self.miner) / "difficulty" / "difficulty.json"
         return last.is_file() or all(training.state.is_trained for training in self.trainings)
 
     def command(self) -> list[str]:
-        """It resumes by itself."""
+        """Return the command, which resumes by itself."""
         fold = self.fold
         which = ["-d", str(fold.dataset.id), "-c", fold.configuration, "-f", fold.fold, "-tr", self.trainer]
         return ["nnunet_taichi", "mine", *which, "-p", fold.plans, "-device", self.benchmark.device]
@@ -122,25 +122,25 @@ class Train(Job):
 
     @property
     def name(self) -> str:
-        """Fold and trainer."""
+        """Name of the job: its kind, fold and trainer."""
         return f"train_{self.fold.dataset.name}_{self.fold.model(self.trainer)}_fold_{self.fold.fold}"
 
     @property
     def summary(self) -> Path:
-        """What the validation ends in."""
+        """Path of the file that the validation writes last."""
         return self.fold.folder(self.trainer) / SUMMARY
 
     @property
     def state(self) -> FoldState:
-        """What became of it so far."""
+        """State of the training, from the files of its fold."""
         return read_state(self.fold.folder(self.trainer))
 
     def is_done(self) -> bool:
-        """Look for a whole validation, and that it is not of earlier weights."""
+        """Tell whether there is a complete validation that is not of earlier weights."""
         return self.state is FoldState.FINISHED
 
     def command(self) -> list[str]:
-        """Start, go on, or only validate."""
+        """Return the command that starts the training, continues it, or only validates."""
         fold, gpus = self.fold, self.benchmark.resources_of(self.kind).gpus
         words = ["nnUNetv2_train", str(fold.dataset.id), fold.configuration, fold.fold, "-tr", self.trainer]
         words += ["-p", fold.plans, "-device", self.benchmark.device]

@@ -1,4 +1,4 @@
-"""Run jobs here, one after another; a failure stops only what depends on it."""
+"""Run jobs here, one after another. A failure stops only the jobs that need the failed one."""
 
 import shlex
 import time
@@ -16,7 +16,7 @@ DONE, FAILED, INTERRUPTED, NOT_RUN = "done", "failed", "interrupted", "not run"
 
 
 def run_all(jobs: Sequence[Job], folder: Path) -> int:
-    """Run what is still to do, say what came of it, and return 1 unless all of it is done."""
+    """Run the jobs that are still to do, print their outcomes, and return 1 unless all of them are done."""
     left = to_do(jobs)
     print(f"{len(left)} of {len(jobs)} jobs to do; logs go to {folder}, comparisons beside it", flush=True)
     outcomes = {job.name: NOT_RUN for job in left}
@@ -36,10 +36,10 @@ def run_all(jobs: Sequence[Job], folder: Path) -> int:
 
 
 def run_job(job: Job, folder: Path) -> bool:
-    """Run one job, unless somebody else has done it meanwhile, and tell whether it is done.
+    """Run one job, unless another process has done it meanwhile, and tell whether it is done.
 
-    Its output is added to its log in `folder`. Who else runs it, from another shell or as the rest of a killed
-    benchmark, is waited for.
+    The job's output is added to its log in `folder`. If another process runs the job (from another shell, or left by a
+    killed benchmark), this one waits for it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with file_lock(str(folder / f"{job.lock}.lock")):
@@ -73,7 +73,7 @@ def _log(name: str, folder: Path) -> Path:
 
 
 def _table(outcomes: dict[str, str], folder: Path) -> list[str]:
-    """Say what came of each job, and where its log is if it was begun."""
+    """List the outcome of each job, with the path of its log if it was begun."""
     return [
         f"{outcome:<11}  {name if outcome == NOT_RUN else _log(name, folder)}" for name, outcome in outcomes.items()
     ]

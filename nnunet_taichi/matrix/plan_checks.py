@@ -1,4 +1,4 @@
-"""What nnU-Net says to a plan: all that would go wrong is found before anything runs."""
+"""Checks of a plan against nnU-Net's data sets, plans and trainers. They find mistakes before anything runs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -12,18 +12,18 @@ from nnunet_taichi.nnunet.datasets import Dataset, find_dataset
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require_variables
 from nnunet_taichi.planning.catalogue import PLANNING
 
-CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres")  # of plans that are still to be made
+CONFIGURATIONS = ("2d", "3d_fullres", "3d_lowres")  # that plans still to be made may have
 
 
 def read_checked(path: Path, runs_here: bool) -> Benchmark:
-    """Read a plan that can be run.
+    """Read a plan, and check that it can be run.
 
     Args:
-        path: of PLAN.yaml.
-        runs_here: whether all of its jobs will use this machine.
+        path: Path of PLAN.yaml.
+        runs_here: Whether all of its jobs will run on this machine.
 
     Raises:
-        PlanError: something is wrong with it.
+        PlanError: The plan has mistakes; the message lists all of them.
         ValueError: nnU-Net's variables are not set.
     """
     require_variables(*DATA_VARIABLES, EXT_VARIABLE)
@@ -37,7 +37,7 @@ def read_checked(path: Path, runs_here: bool) -> Benchmark:
 
 
 def _find_problems(benchmark: Benchmark) -> Iterator[tuple[str, str]]:
-    """Yield keys and what is wrong with them."""
+    """Yield each mistake: a key, and what is wrong with its value."""
     for trainer, _ in benchmark.trainers:
         if error := _error_of(find_trainer, trainer):
             yield "trainers", error

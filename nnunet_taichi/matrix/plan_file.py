@@ -1,4 +1,4 @@
-"""What a PLAN.yaml says, by itself; what nnU-Net says to it is in `plan_checks`."""
+"""Reading a PLAN.yaml by itself. `plan_checks` then compares it with what nnU-Net has."""
 
 import difflib
 from collections.abc import Hashable
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from nnunet_taichi.matrix.fields import DEFAULTS, Fold, Folder, Kind, Name, NumberOrName, Resources, Some, Trainers
 
 TYPES = {type(None): "nothing", bool: "true or false", dict: "a mapping", list: "a list", str: "text", int: "a number"}
-EXPECTED = {  # where pydantic speaks as to programmers; all of it is about resources
+EXPECTED = {  # in place of pydantic's messages for programmers; all are about the key resources
     "dict_type": "should be lines as 'train: {gpus: 1, hours: 48}'",
     "model_type": f"should be some of {', '.join(Resources.model_fields)}",
     "extra_forbidden": f"there is no such key; keys are {', '.join(Resources.model_fields)}",
@@ -20,7 +20,7 @@ EXPECTED = {  # where pydantic speaks as to programmers; all of it is about reso
 
 
 class Benchmark(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """A plan, read; its fields are the keys of PLAN.yaml, with their meanings for --help and for mistakes."""
+    """A plan as read. Its fields are the keys of PLAN.yaml; their docstrings go into --help and error messages."""
 
     datasets: Some[NumberOrName]
     """ids or names of nnU-Net data sets"""
@@ -41,16 +41,16 @@ class Benchmark(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings
 
     @property
     def models(self) -> list[tuple[str, str]]:
-        """What is trained: trainers and plans."""
+        """All pairs of trainer and plans to train."""
         return [(trainer, plans) for trainer, own_plans in self.trainers for plans in own_plans or self.plans]
 
     @property
     def folder(self) -> Path:
-        """Where logs, locks and markers of the jobs are."""
+        """Folder of the logs, locks and markers of the jobs."""
         return self.output / "jobs"
 
     def resources_of(self, kind: Kind) -> Resources:
-        """Return what a job of this kind takes; GPUs are CUDA's."""
+        """Return the resources of a job of this kind; on another device than cuda, it takes no GPUs."""
         given = self.resources.get(kind, Resources()).model_dump(exclude_unset=True)
         return DEFAULTS[kind].model_copy(update=given if self.device == "cuda" else given | {"gpus": 0})
 
@@ -63,13 +63,13 @@ class PlanError(ValueError):
 
 
 def read_plan(path: Path) -> tuple[Benchmark, list[str]]:
-    """Read a plan as far as it makes sense.
+    """Read a plan as far as its keys are right.
 
     Returns:
-        The benchmark, and what is wrong with it; lists that are wrong are empty.
+        The benchmark, and what is wrong with it. Of the keys that are wrong, lists are empty and others have defaults.
 
     Raises:
-        PlanError: it is no YAML, or no mapping.
+        PlanError: The file is not YAML, or not a mapping.
     """
     content = {"output": f"{path.stem}_output"} | _load(path)
     problems = []
@@ -82,14 +82,14 @@ def read_plan(path: Path) -> tuple[Benchmark, list[str]]:
 
 
 def _read_the_rest(content: dict[str, Any], wrong: set[int | str]) -> Benchmark:
-    """Read the keys that are right, so that nnU-Net can be asked about them."""
+    """Read the keys that are right, so that `plan_checks` can look for more mistakes in them."""
     right = {key: value for key, value in content.items() if key not in wrong}
     benchmark = Benchmark.model_validate({"datasets": "none", "trainers": "none"} | right)
     return benchmark.model_copy(update={key: () for key, value in benchmark if key in wrong and type(value) is tuple})
 
 
 def with_meaning(key: str) -> str:
-    """Name a key, and say what it means."""
+    """Return a key with its meaning in brackets."""
     return f"{key} ({Benchmark.model_fields[key].description})"
 
 
@@ -110,7 +110,7 @@ def _suggest(key: str) -> str:
 
 
 def describe(value: Any) -> str:
-    """Show a value and its type, as YAML's users know it.
+    """Return a value with its type, in words that users of YAML know.
 
     >>> describe(True)
     'True (true or false)'
@@ -129,7 +129,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML, but a key that is there twice is a mistake; the last one would silently win."""
+    """A loader of YAML that refuses a key that is there twice: else the last one would silently win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value]

@@ -1,7 +1,7 @@
 """The same jobs through Snakemake, which has executors for SLURM and other clusters.
 
-Snakemake removes the outputs of what fails. So it is given markers for outputs, never nnU-Net's files: these are set
-from nnU-Net's files before each run, and each job looks by itself what is still to do.
+Snakemake removes the outputs of a job that fails. So the outputs that it knows are marker files, never nnU-Net's files.
+The markers are set from nnU-Net's files before each run, and each job finds out by itself what is still to do.
 """
 
 import json
@@ -19,16 +19,16 @@ from nnunet_taichi.matrix.plan_file import Benchmark, read_plan
 from nnunet_taichi.runtime.files import write_whole
 
 SNAKEFILE = Path(__file__).with_name("Snakefile")
-HERE = ("--cores", "all", "--resources", "gpu=1")  # without arguments of the user: one training at a time on the GPU
+HERE = ("--cores", "all", "--resources", "gpu=1")  # if the user gives no arguments: one training at a time on the GPU
 
 
 def run(benchmark: Benchmark, plan: Path, arguments: Sequence[str]) -> int:
-    """Set the markers, and run Snakemake in this process, so that Ctrl-C reaches it.
+    """Set the markers, run Snakemake in this process, so that Ctrl-C reaches it, and return its exit code.
 
     Args:
-        benchmark: to run.
-        plan: path of its PLAN.yaml.
-        arguments: the user's for Snakemake.
+        benchmark: Benchmark to run.
+        plan: Path of its PLAN.yaml.
+        arguments: The user's arguments for Snakemake.
 
     Raises:
         ValueError: Snakemake is not installed.
@@ -56,12 +56,12 @@ def _own_arguments(folder: Path, plan: Path) -> list[str]:
 
 
 def marker(job: Job) -> str:
-    """Name the file that tells Snakemake that a job is done."""
+    """Return the name of the file that tells Snakemake that a job is done."""
     return f"{job.name}.done"
 
 
 def set_markers(jobs: Sequence[Job], folder: Path) -> None:
-    """Let the markers say what nnU-Net's files say."""
+    """Make the markers of jobs that need not run, as nnU-Net's files tell, and remove all others."""
     folder.mkdir(parents=True, exist_ok=True)
     left = to_do(jobs)
     for job in jobs:
@@ -72,10 +72,10 @@ def set_markers(jobs: Sequence[Job], folder: Path) -> None:
 
 
 class Workflow:
-    """What the Snakefile asks for.
+    """The jobs of a plan, as the Snakefile asks for them.
 
     Args:
-        plan: path of PLAN.yaml.
+        plan: Path of PLAN.yaml.
     """
 
     def __init__(self, plan: str) -> None:
@@ -95,7 +95,7 @@ class Workflow:
 
     @property
     def resources(self) -> dict[str, dict[str, int]]:
-        """Return what jobs of each kind take, in Snakemake's names and units (MB and minutes)."""
+        """Resources of a job of each kind, in Snakemake's names and units (MB and minutes)."""
         amounts = {kind: self.benchmark.resources_of(kind) for kind in DEFAULTS}
         return {
             kind: {

@@ -1,4 +1,4 @@
-"""What a trainer's name means: its class, and the U-Net++ that it needs first."""
+"""What a trainer's name stands for: its class, and the U-Net++ that must be trained first."""
 
 import contextlib
 import io
@@ -19,10 +19,10 @@ from nnunet_taichi.trainers.paper_protocol import PaperTraining
 
 @cache
 def find_trainer(name: str) -> type[nnUNetTrainer]:
-    """Find a trainer as nnU-Net does, without its comments.
+    """Find a trainer as nnU-Net does, but without what nnU-Net prints.
 
     Raises:
-        ValueError: nnU-Net finds none, or finds a module that it cannot import.
+        ValueError: nnU-Net finds no such trainer, or a module that it cannot import.
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -35,14 +35,14 @@ def find_trainer(name: str) -> type[nnUNetTrainer]:
 
 
 def miner_name(trainer: type[nnUNetTrainer], fold_folder: Path | None = None) -> str | None:
-    """Name the trainer of the U-Net++ whose maps a trainer needs, if it does.
+    """Return the name of the U-Net++ trainer (miner) whose maps a trainer needs, or None if it needs no maps.
 
-    A trainer that sets its epochs in a constructor of its own may have another miner: then the job that is made for
-    this one is of no use to it, and it trains its own.
+    A trainer that sets its epochs in its own constructor may have another miner than the one named here. Then the
+    mining job is of no use to it, and it trains its own miner.
 
     Args:
-        trainer: The trainer.
-        fold_folder: The trainer's fold folder: a training that can be continued there keeps its miner.
+        trainer: Class of the trainer.
+        fold_folder: Folder of the trainer's fold, if known. A training that can be continued there keeps its miner.
     """
     config: Any = getattr(trainer, "config", None)
     if not (hasattr(trainer, "mine") and getattr(config, "easy_to_hard", False)):

@@ -1,1 +1,1 @@
-"""What nnU-Net keeps in its folders, and how its commands are called."""
+"""nnU-Net's files and folders, its environment variables, and how to call its commands."""

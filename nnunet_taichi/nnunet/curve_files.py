@@ -1,4 +1,4 @@
-"""How a fold's training went, epoch by epoch: from our trainers' own table, or else from the host's logs."""
+"""How a fold's training went, epoch by epoch: from our trainers' own table, or else from nnU-Net's logs."""
 
 import re
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ _NUMPY_SCALAR = re.compile(r"\w+\.float\d+\((.*?)\)")  # how NumPy 2 writes the 
 
 
 def read_curves(fold_folder: Path) -> pd.DataFrame:
-    """Read one row an epoch, by epoch; of an epoch that was trained again, the later time counts.
+    """Read the curves of a training, one row per epoch. Of an epoch that was trained again, only the last time counts.
 
     Args:
-        fold_folder: a trainer's `fold_x`.
+        fold_folder: A trainer's folder `fold_x`.
 
     Returns:
-        The `CURVE_COLUMNS`, then the terms of the loss; NaN (stage: "") where a value was not logged or is no number.
-        Empty without a log, or with one that cannot be read.
+        A table of the `CURVE_COLUMNS`, then the terms of the loss. A value that was not logged, or is not a number, is
+        NaN (in `stage`: ""). The table is empty if there is no log, or if it cannot be read.
     """
     file = Path(fold_folder) / CURVES
     try:
         rows = pd.read_csv(file) if file.is_file() else _read_logs(Path(fold_folder))
-    except (OSError, ValueError):  # ValueError: nothing in it, no table, no text
+    except (OSError, ValueError):  # ValueError: the file is empty, not a table, or not text
         rows = pd.DataFrame()
     terms = [name for name in rows.columns if name not in CURVE_COLUMNS]
     curves = rows.reindex(columns=[*CURVE_COLUMNS, *terms])
@@ -46,25 +46,25 @@ def read_curves(fold_folder: Path) -> pd.DataFrame:
 
 
 def _keep_last_branch(rows: pd.DataFrame) -> pd.DataFrame:
-    """Drop what a resumed or repeated training went back behind: rows before one of the same or an earlier epoch."""
+    """Drop each row that the same or an earlier epoch follows: there, a training was resumed or repeated."""
     epochs = rows["epoch"].to_numpy(float)
     earliest_after = np.minimum.accumulate([np.inf, *epochs[::-1]])[::-1][1:]
     return rows[epochs < earliest_after].reset_index(drop=True)
 
 
 def _read_logs(folder: Path) -> pd.DataFrame:
-    """Read all the host's logs of a fold: each start of the training writes a new one."""
+    """Read all of nnU-Net's logs of a fold: each start of a training writes a new one."""
     logs = sorted(folder.glob("training_log_*.txt"), key=_started)
     return pd.DataFrame([row for log in logs for row in _read_log(log)], columns=[*CURVE_COLUMNS])
 
 
 def _started(log: Path) -> list[int]:
-    """When a log was begun; as numbers, for the host writes 2026_9_30 and 2026_10_1."""
+    """Return when a log was begun, as numbers: as texts, nnU-Net's 2026_10_1 would come before 2026_9_30."""
     return [int(number) for number in re.findall(r"\d+", log.stem)]
 
 
 def _read_log(log: Path) -> Iterator[dict[str, object]]:
-    """Yield the epochs that came to their end."""
+    """Yield one row for each finished epoch."""
     row: dict[str, object] = {}
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         if not (logged := _MESSAGE.fullmatch(line)):
@@ -74,13 +74,13 @@ def _read_log(log: Path) -> Iterator[dict[str, object]]:
         for name, pattern in _VALUES.items():
             if row and (found := pattern.fullmatch(logged[1])):
                 row[name] = _convert(name, found[1])
-        if "seconds" in row:  # the last thing that the host says of an epoch
+        if "seconds" in row:  # nnU-Net's last line about an epoch
             yield row
             row = {}
 
 
 def _convert(name: str, text: str) -> object:
-    """Make one value of what was logged; Dice is the mean over classes, as the host's own average is."""
+    """Return one value of a logged text. Dice is the mean over classes, as nnU-Net's own average is."""
     if name != "pseudo_dice":
         return text
     return pd.to_numeric(pd.Series(_NUMPY_SCALAR.sub(r"\1", text).split(",")), errors="coerce").mean()

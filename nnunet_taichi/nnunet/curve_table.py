@@ -1,4 +1,4 @@
-"""The table of a training's curves, which trainers write and reports read: one row an epoch."""
+"""The table of a training's curves, which trainers write and reports read: one row per epoch."""
 
 CURVES = "taichi_curves.csv"  # in the fold's folder
 CURVE_COLUMNS = (
@@ -9,8 +9,8 @@ CURVE_COLUMNS = (
     "learning_rate",
     "train_loss",
     "val_loss",
-    "pseudo_dice",  # the host's estimate, mean over classes or regions
+    "pseudo_dice",  # nnU-Net's estimate, mean over classes or regions
     "gpu_peak_gib",
-    "easy_share",  # of the lesion pixels that the epoch's batches held
+    "easy_share",  # of the lesion pixels in the epoch's batches, 0 to 1
     "hard_share",
-)  # and whatever follows them: the terms of the loss, `loss_...`
+)  # all further columns are terms of the loss, `loss_...`

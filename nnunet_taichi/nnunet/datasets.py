@@ -13,36 +13,36 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from nnunet_taichi.nnunet.json_files import SPLITS, read_splits
 from nnunet_taichi.nnunet.preprocessed import is_complete
 
-DEFAULT_FOLDS = 5  # that the host makes where no file says otherwise
+DEFAULT_FOLDS = 5  # number of folds that nnU-Net makes where no file says otherwise
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set that nnU-Net has, raw or preprocessed."""
+    """A data set of nnU-Net's, raw or preprocessed."""
 
     id: int
     name: str
 
     @property
     def raw(self) -> Path:
-        """Its folder of images."""
+        """Folder of the raw data set."""
         return Path(nnUNet_raw, self.name)
 
     @property
     def preprocessed(self) -> Path:
-        """Its folder of plans and of preprocessed cases."""
+        """Folder of its plans and preprocessed cases."""
         return Path(nnUNet_preprocessed, self.name)
 
     @property
     def results(self) -> Path:
-        """Its folder of models."""
+        """Folder of its models."""
         return Path(nnUNet_results, self.name)
 
     def configurations(self, plans: str) -> list[str] | None:
-        """Name the configurations of its plans, or return None where there are no such plans.
+        """Return the names of the configurations in these plans, or None if there are no such plans.
 
         Raises:
-            ValueError: they cannot be read; they are not made anew, for somebody may have edited them.
+            ValueError: The plans cannot be read. They are not made anew, because somebody may have edited them.
         """
         file = self.preprocessed / f"{plans}.json"
         if not file.is_file():
@@ -51,10 +51,10 @@ class Dataset:
             return list(manager.available_configurations)
 
     def configuration(self, plans: str, name: str) -> ConfigurationManager:
-        """Read a configuration of its plans; the others, which nobody asked for, may be half made.
+        """Read one configuration of these plans. The others may be incomplete: they are not read.
 
         Raises:
-            ValueError: there is none of this name, or it cannot be read.
+            ValueError: There is no configuration of this name, or it cannot be read.
         """
         names = self.configurations(plans) or ()
         if name not in names:
@@ -63,16 +63,16 @@ class Dataset:
             return manager.get_configuration(name)
 
     def is_preprocessed(self, plans: str, configuration: str) -> bool:
-        """Tell whether all of its cases are there; an interruption leaves only some."""
+        """Tell whether all cases are preprocessed: an interruption leaves only some."""
         if configuration not in (self.configurations(plans) or ()):
             return False
         return is_complete(self.preprocessed, self.configuration(plans, configuration).data_identifier)
 
     def check_splits(self) -> None:
-        """Check what nnU-Net asserts when it plans: folds beside the raw data are those beside the preprocessed data.
+        """Check that raw and preprocessed data have the same folds, as nnU-Net asserts when it plans.
 
         Raises:
-            ValueError: They are not, or cannot be read.
+            ValueError: The folds differ, or a file of them cannot be read.
         """
         given, used = (read_splits(folder) for folder in (self.raw, self.preprocessed))
         files = [folder / SPLITS for folder in (self.raw, self.preprocessed)]
@@ -85,14 +85,14 @@ class Dataset:
             )
 
     def count_folds(self) -> int:
-        """Count the folds of the file that nnU-Net follows; beyond them it makes up a random split."""
+        """Count the folds in the file that nnU-Net follows. For a fold beyond them, nnU-Net draws a random split."""
         splits = (read_splits(folder) for folder in (self.preprocessed, self.raw))
         return next((len(split) for split in splits if split), DEFAULT_FOLDS)
 
 
 @contextmanager
 def _reading(plans: Path) -> Iterator[PlansManager]:
-    """Say of nnU-Net's errors about plans which file is to be mended."""
+    """Turn nnU-Net's errors about plans into one that names the file to mend."""
     try:
         yield PlansManager(str(plans))
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
@@ -102,7 +102,7 @@ def _reading(plans: Path) -> Iterator[PlansManager]:
 
 @dataclass(frozen=True)
 class Fold:
-    """What a training is about, whatever the trainer."""
+    """The data set, configuration, plans and fold of a training, whatever the trainer."""
 
     dataset: Dataset
     configuration: str
@@ -110,11 +110,11 @@ class Fold:
     fold: str
 
     def model(self, trainer: str) -> str:
-        """Name a model as nnU-Net does."""
+        """Return the name of a model, as nnU-Net spells it."""
         return f"{trainer}__{self.plans}__{self.configuration}"
 
     def folder(self, trainer: str) -> Path:
-        """Return where nnU-Net keeps what this trainer made of it."""
+        """Return the folder where nnU-Net keeps this fold of a trainer's model."""
         return self.dataset.results / self.model(trainer) / f"fold_{self.fold}"
 
 
@@ -122,7 +122,7 @@ def find_dataset(name_or_id: str) -> Dataset:
     """Find a data set by its id or name.
 
     Raises:
-        ValueError: nnU-Net has none, or several of the same id.
+        ValueError: nnU-Net has no such data set, several of the same id, or another name for this id.
     """
     match = re.fullmatch(r"Dataset(\d{3,})_.+", name_or_id)
     if not match and not name_or_id.isdecimal():

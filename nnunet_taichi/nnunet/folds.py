@@ -1,4 +1,4 @@
-"""What nnU-Net wrote about a fold, read without torch. Files that are missing or torn give None."""
+"""What nnU-Net wrote about a fold, read without torch. A summary that is missing or torn is read as None."""
 
 import ast
 import re
@@ -12,20 +12,20 @@ from nnunet_taichi.nnunet.json_files import read_json
 
 SUMMARY = Path("validation", "summary.json")  # in a fold's folder
 LENGTHS = ("num_epochs", "num_iterations_per_epoch")  # as debug.json calls them
-Values = tuple[int, ...]  # of a label or region
+Values = tuple[int, ...]  # pixel values of a label or region
 
 
 def list_cases(folder: Path, ending: str) -> dict[str, Path]:
-    """List the files with an ending by the cases that they are named after, or nothing where there is no folder."""
+    """Return the files with this ending by the name of their case; none if there is no such folder."""
     return {
         path.name.removesuffix(ending): path
         for path in sorted(folder.glob(f"*{ending}"))
-        if not path.name.startswith(".")  # copies of a Mac's leave such files
+        if not path.name.startswith(".")  # copying from a Mac leaves such files
     }
 
 
 class Counts(NamedTuple):
-    """Pixels by what they are and what they were predicted to be."""
+    """Numbers of true positive, false positive, false negative and true negative pixels."""
 
     tp: int
     fp: int
@@ -34,11 +34,11 @@ class Counts(NamedTuple):
 
 
 class FoldState(Enum):
-    """What became of a fold's training.
+    """State of a fold's training.
 
     Attributes:
-        text: What messages say of the fold.
-        flag: Flag with which nnUNetv2_train goes on.
+        text: Words that messages use for the state.
+        flag: Flag with which nnUNetv2_train goes on; "" for none.
     """
 
     NEW = "has not been trained", ""
@@ -46,7 +46,7 @@ class FoldState(Enum):
     BEGUN_ANEW = (
         "is being trained anew, or that was broken off (checkpoint_latest.pth beside checkpoint_final.pth; delete the "
         "one that is not wanted, or train again)",
-        "",  # nnU-Net's --c would load the final checkpoint, and train nothing
+        "",  # no flag: nnU-Net's --c would load the final checkpoint and train nothing
     )
     TRAINED = (
         "has not finished its validation (no validation/summary.json, a torn or empty one, or one that is older than "
@@ -65,16 +65,16 @@ class FoldState(Enum):
 
 
 def read_state(fold_folder: str | Path) -> FoldState:
-    """Tell from a fold's files what became of it; the only place that does.
+    """Tell the state of a fold from its files. No other function decides this.
 
-    A validated fold may lack the final checkpoint, or all: users delete them to save space. The latest checkpoint is
-    deleted by nnU-Net as a training ends, so there it means that a training has not ended.
+    A validated fold may lack the final checkpoint, or all checkpoints: users delete them to save space. nnU-Net deletes
+    the latest checkpoint when a training ends. So if there is one, a training has not ended.
     """
     return _judge(Path(fold_folder), bool(read_summary(Path(fold_folder))))
 
 
 def _judge(fold_folder: Path, validated: bool) -> FoldState:
-    """Tell what became of a fold whose summary has scores, or has not."""
+    """Tell the state of a fold; `validated` says whether its summary has scores."""
     final, latest, best = (checkpoint(fold_folder, name) for name in ("final", "latest", "best"))
     if latest.is_file():
         return FoldState.BEGUN_ANEW if final.is_file() else FoldState.BEGUN
@@ -87,15 +87,15 @@ def _judge(fold_folder: Path, validated: bool) -> FoldState:
 
 
 class Training(NamedTuple):
-    """What a fold's folder says.
+    """What the files in a fold's folder say.
 
     Attributes:
         folder: Folder of the fold.
-        state: What became of the training.
-        summary: Pixels that nnU-Net counted in the validation, as `read_summary` gives them.
-        configuration: The configuration that it was trained with, and the length of the training; {} if not recorded.
-        best: nnU-Net's best checkpoint, which may be deleted.
-        predictions: Files of the validated cases, by case.
+        state: State of the training.
+        summary: Pixels that nnU-Net counted in the validation, as `read_summary` returns them.
+        configuration: Configuration and length of the training; {} if not recorded.
+        best: Path of nnU-Net's best checkpoint, which users may have deleted.
+        predictions: Predicted masks of the validation cases, by case.
     """
 
     folder: Path
@@ -107,10 +107,10 @@ class Training(NamedTuple):
 
 
 def read_training(fold_folder: Path, ending: str) -> Training:
-    """Read all that is known of a fold; `ending` is that of the predictions' files."""
+    """Read all that a fold's files say; `ending` is the file ending of the predictions."""
     record, written = (read_json(fold_folder / file) for file in ("debug.json", SUMMARY))
     configuration: dict[str, Any] = {}
-    with suppress(KeyError, SyntaxError, TypeError, ValueError):  # the model's plans are those of the last fold
+    with suppress(KeyError, SyntaxError, TypeError, ValueError):  # the model's own plans.json is of the last fold
         configuration = dict(ast.literal_eval(record["configuration_manager"]))  # nnU-Net keeps it as text
         configuration |= {key: record[key] for key in LENGTHS if key in record}
     summary = read_counts(written, ending) or {}
@@ -119,27 +119,27 @@ def read_training(fold_folder: Path, ending: str) -> Training:
 
 
 def train_command(dataset: str, trainer: str, plans: str, configuration: str, fold: str, flag: str = "") -> str:
-    """Write nnU-Net's command that trains a fold."""
+    """Return nnU-Net's command that trains a fold."""
     return f"nnUNetv2_train {dataset} {configuration} {fold} -tr {trainer} -p {plans} {flag}".strip()
 
 
 def checkpoint(fold_folder: str | Path, name: str) -> Path:
-    """Name nnU-Net's "final", "latest" or "best" checkpoint of a fold."""
+    """Return the path of nnU-Net's checkpoint of a fold; `name` is `final`, `latest` or `best`."""
     return Path(fold_folder, f"checkpoint_{name}.pth")
 
 
 def has_checkpoint(fold_folder: str | Path) -> bool:
-    """Tell whether a fold has a checkpoint, from any of which nnU-Net's `--c` continues."""
+    """Tell whether a fold has a checkpoint: nnU-Net's `--c` continues from any of the three."""
     return any(checkpoint(fold_folder, name).is_file() for name in ("final", "latest", "best"))
 
 
 def read_summary(fold_folder: Path, ending: str = "") -> dict[str, dict[Values, Counts]] | None:
-    """Read the pixels that nnU-Net counted, by case (less the file ending) and label (or region)."""
+    """Read the pixels that nnU-Net counted, by case (without the file ending) and by label or region."""
     return read_counts(read_json(fold_folder / SUMMARY), ending)
 
 
 def read_counts(summary: Any, ending: str) -> dict[str, dict[Values, Counts]] | None:
-    """Take the counts out of a summary.json's content, as `read_summary` does."""
+    """Read the counts from the content of a summary.json, as `read_summary` returns them."""
     try:
         entries = summary["metric_per_case"]
         return {_case(entry["prediction_file"], ending): _counts(entry["metrics"]) for entry in entries}
@@ -148,7 +148,7 @@ def read_counts(summary: Any, ending: str) -> dict[str, dict[Values, Counts]] | 
 
 
 def _case(file: str, ending: str) -> str:
-    return PureWindowsPath(file).name.removesuffix(ending)  # it splits at slashes of both kinds
+    return PureWindowsPath(file).name.removesuffix(ending)  # splits at slashes and backslashes
 
 
 def _counts(metrics: dict[str, dict[str, int]]) -> dict[Values, Counts]:

@@ -1,4 +1,4 @@
-"""What `nnunet_taichi doctor` asks of the installation: nnU-Net, torch, Python, and whether nnU-Net finds our trainers.
+"""The doctor's checks of the installation: nnU-Net, torch, Python, and whether nnU-Net finds our trainers.
 
 A check is a function of the device that returns what it found, or raises `CheckFailed`.
 """
@@ -31,7 +31,7 @@ class CheckFailed(Exception):  # noqa: N818 - it is a finding, not an error
 
 
 def check_host(device: str) -> str:
-    """The installed nnU-Net is one that looks for trainers outside itself (2.8) and has the interface we extend."""
+    """Check that nnU-Net is >=2.8,<3: it looks for trainers outside itself, and has the interface that we extend."""
     cure = "pip install 'nnunetv2>=2.8,<3'"
     try:
         version = importlib.metadata.version("nnunetv2")
@@ -44,7 +44,7 @@ def check_host(device: str) -> str:
 
 
 def check_torch(device: str) -> str:
-    """Torch and torchvision were built for each other: the host imports both, through timm."""
+    """Check that torch and torchvision were built for each other: nnU-Net imports both, through timm."""
     torch = _import_or_fail("torch")
     if torch.__version__.startswith("2.9."):
         raise CheckFailed(f"torch {torch.__version__}: nnunetv2 excludes torch 2.9", REINSTALL_TORCH)
@@ -53,7 +53,7 @@ def check_torch(device: str) -> str:
 
 
 def check_distutils(device: str) -> str:
-    """The host's preprocessing can import distutils, which Python 3.12 left to setuptools."""
+    """Check that nnU-Net's preprocessing can import distutils, which only setuptools provides since Python 3.12."""
     version = ".".join(map(str, sys.version_info[:3]))
     try:
         importlib.import_module("distutils.file_util")
@@ -65,7 +65,7 @@ def check_distutils(device: str) -> str:
 
 
 def check_ext_variable(device: str) -> str:
-    """The host's variable for outside trainers names this installation's folder."""
+    """Check that nnU-Net's variable for outside trainers holds this installation's folder."""
     value = os.environ.get(EXT_VARIABLE, "")
     if not holds_ext_folder(value):
         raise CheckFailed(f"{EXT_VARIABLE} ({value or 'not set'}) does not hold {EXT_FOLDER}", SET_VARIABLES)
@@ -73,14 +73,14 @@ def check_ext_variable(device: str) -> str:
 
 
 def check_lookup(device: str) -> str:
-    """The host's own look-up finds the trainer."""
+    """Check that nnU-Net's own look-up finds the trainer."""
     from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             trainer = recursive_find_trainer_class_by_name(TRAINER)
         except RuntimeError as error:
-            if "Could not find" not in str(error):  # torchvision beside a foreign torch is a RuntimeError as well
+            if "Could not find" not in str(error):  # a torchvision built for another torch raises one, too
                 raise
             raise CheckFailed(f"nnU-Net does not find {TRAINER}", SET_VARIABLES) from None
     return f"{trainer.__module__}.{trainer.__name__}"
@@ -89,5 +89,5 @@ def check_lookup(device: str) -> str:
 def _import_or_fail(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:  # torchvision beside a foreign torch: RuntimeError, OSError or ImportError
+    except Exception as error:  # a torchvision built for another torch: RuntimeError, OSError or ImportError
         raise CheckFailed(f"import {name}: {type(error).__name__}: {error}", REINSTALL_TORCH) from None

@@ -1,4 +1,4 @@
-"""nnU-Net's JSON files, read so that a torn or foreign one is named."""
+"""Reading of nnU-Net's JSON files. A file that is torn, or not nnU-Net's, is named in the error."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ SPLITS = "splits_final.json"  # nnU-Net copies it from the raw data set when pla
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file, or give None."""
+    """Read a JSON file; return None if it is missing or torn."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -16,15 +16,15 @@ def read_json(path: Path) -> Any:
 
 
 def require_json(path: Path, *keys: str, cure: str = "restore it") -> dict[str, Any]:
-    """Read a JSON file that nnU-Net is going to read.
+    """Read a JSON file that nnU-Net is going to read, and check it first.
 
     Args:
-        path: File.
-        keys: Keys that it must have.
-        cure: What to do if it is torn.
+        path: Path of the file.
+        keys: Keys that the file must have.
+        cure: Words of the error that say what to do if the file is torn.
 
     Raises:
-        ValueError: The file is not there, torn, or lacks a key.
+        ValueError: The file is missing or torn, or lacks a key.
     """
     content = read_json(path)
     if not path.is_file():
@@ -35,7 +35,7 @@ def require_json(path: Path, *keys: str, cure: str = "restore it") -> dict[str, 
 
 
 def read_splits(folder: Path) -> list[dict[str, list[str]]]:
-    """Read the folds of a folder's splits_final.json; none where it is missing, torn or foreign."""
+    """Read the folds of a folder's splits_final.json; none if it is missing, torn or not nnU-Net's."""
     content = read_json(folder / SPLITS)
     folds = content if isinstance(content, list) else []
     return folds if all(isinstance(fold, dict) and {"train", "val"} <= fold.keys() for fold in folds) else []

@@ -1,4 +1,4 @@
-"""nnU-Net's predictor around networks that it did not build: compiled, distributed, or with several outputs."""
+"""nnU-Net's predictor with networks that it did not build: compiled, distributed, or with several outputs."""
 
 from types import SimpleNamespace
 
@@ -9,13 +9,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 def unwrap(network: nn.Module) -> nn.Module:
-    """Return the network inside what distributes and what compiles it."""
+    """Return the plain network inside a distributed or compiled one."""
     if isinstance(network, DistributedDataParallel):
         network = network.module
     return network._orig_mod if isinstance(network, OptimizedModule) else network
 
 
 def expect_outputs(predictor: nnUNetPredictor, count: int) -> None:
-    """Let a predictor's network return `count` outputs, side by side in the channels."""
+    """Make a predictor accept a network that returns `count` outputs, concatenated along the channels."""
     heads = count * predictor.label_manager.num_segmentation_heads
-    predictor.label_manager = SimpleNamespace(num_segmentation_heads=heads)  # asked how many channels to add up
+    predictor.label_manager = SimpleNamespace(num_segmentation_heads=heads)  # the predictor asks only for this

@@ -11,11 +11,11 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 
 def is_complete(folder: Path, data_identifier: str) -> bool:
-    """Tell whether all cases are preprocessed; an interruption leaves only some.
+    """Tell whether all cases are preprocessed: an interruption leaves only some.
 
     Args:
         folder: Folder of the data set in nnUNet_preprocessed.
-        data_identifier: the folder in it that plans name for a configuration.
+        data_identifier: Name of the folder in it that plans give for a configuration.
     """
     cases = 0
     with suppress(OSError, ValueError, KeyError):  # no fingerprint, or a torn one
@@ -26,17 +26,17 @@ def is_complete(folder: Path, data_identifier: str) -> bool:
 
 
 def find_shared(dataset_id: int, plans: str, configurations: Sequence[str]) -> dict[str, str]:
-    """Find the complete data that these plans share with others, whose trainings may be reading them.
+    """Find the complete data that these plans share with other plans.
 
-    nnU-Net deletes a folder before it fills it anew.
+    Trainings with the other plans may be reading the data, and nnU-Net deletes a folder before it fills it anew.
 
     Args:
-        dataset_id: number of the data set.
-        plans: name of the plans.
-        configurations: Configurations to look at.
+        dataset_id: Number of the data set.
+        plans: Name of the plans.
+        configurations: Names of the configurations to look at.
 
     Returns:
-        Names of folders by configurations. Folders that are called after the plans are theirs alone.
+        Names of the folders, by configuration. A folder named after these plans is not shared, and is left out.
     """
     folder = Path(nnUNet_preprocessed, convert_id_to_dataset_name(dataset_id))
     manager = PlansManager(str(folder / f"{plans}.json"))

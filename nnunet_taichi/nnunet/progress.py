@@ -1,4 +1,4 @@
-"""What a command is doing now, as its log tells: the epoch of a training, the state of a bar, the case."""
+"""What a command is doing now, read from its log: the epoch of a training, the state of a progress bar, the case."""
 
 import re
 from collections.abc import Sequence
@@ -7,24 +7,24 @@ from statistics import fmean
 
 from nnunet_taichi.config import PAPER
 
-STOCK_EPOCHS = 1000  # of nnU-Net's trainers, which set it in their constructor alone
-_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?: "  # before what rank 0 of a training logs
+STOCK_EPOCHS = 1000  # of nnU-Net's trainers, which set the number only in their constructor
+_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?: "  # time stamp of each line that rank 0 logs
 
 
 def planned_epochs(arguments: Sequence[str]) -> int:
-    """Tell how many epochs `nnUNetv2_train` with these arguments trains, as far as the trainer's name says it.
+    """Return how many epochs `nnUNetv2_train` trains with these arguments, judging by the trainer's name.
 
     >>> planned_epochs(["101", "2d", "0"]), planned_epochs(["101", "2d", "0", "-tr", "nnUNetTrainer_8epochs_seed1"])
     (1000, 8)
     """
     trainer = arguments[arguments.index("-tr") + 1] if "-tr" in arguments[:-1] else ""
-    if found := re.search(r"_(\d+)ep(?:ochs?)?(?:_|$)", trainer):  # nnU-Net's own: _1epoch, _1500ep
+    if found := re.search(r"_(\d+)ep(?:ochs?)?(?:_|$)", trainer):  # nnU-Net's own names: _1epoch, _1500ep
         return int(found[1])
     return PAPER.epochs if trainer.endswith("_Paper") or "_Paper_" in trainer else STOCK_EPOCHS
 
 
 def clock(seconds: float) -> str:
-    """Write a duration as a clock does.
+    """Write a duration in seconds as minutes and seconds, with hours if there are any.
 
     >>> clock(42), clock(453.4), clock(7322)
     ('0:42', '7:33', '2:02:02')
@@ -41,7 +41,7 @@ class Epochs:
     Attributes:
         total: Number of epochs planned.
         name: Text before the epoch that says which network it is.
-        seconds: Seconds of each finished epoch; those before a resumption are missing.
+        seconds: Duration of each finished epoch in seconds; epochs before a resumption are missing.
     """
 
     total: int
@@ -49,7 +49,7 @@ class Epochs:
     seconds: list[float] = field(default_factory=list)
 
     def describe(self, epoch: int) -> str:
-        """Say which epoch runs (counted from 0), and how long it and those after it will take."""
+        """Say which epoch runs (`epoch` counts from 0), and how long it and all later ones will take."""
         if epoch >= self.total:  # a trainer whose name does not say its length
             return f"{self.name}epoch {epoch + 1}"
         left = f", {clock(fmean(self.seconds) * (self.total - epoch))} left" if self.seconds else ""
@@ -59,25 +59,25 @@ class Epochs:
 class LogReader:
     """Follows a log as it grows.
 
-    A training of `nnUNetTrainerTaichi` has two networks in one log: the line that announces U-Net++ comes before the
-    epochs of U-Net++, "Training done." after them.
+    A training of `nnUNetTrainerTaichi` logs two networks. The epochs of U-Net++ come between the line that announces it
+    and the line "Training done.".
 
     Args:
         epochs: Number of epochs, if the command trains.
 
     Attributes:
-        text: what the command is doing now; empty where the log does not tell.
+        text: What the command is doing now; "" where the log does not tell.
     """
 
     def __init__(self, epochs: int = STOCK_EPOCHS) -> None:
         self.text = ""
-        self._rest = b""  # the last line, as far as it is there
+        self._rest = b""  # the last line, still incomplete
         self._own = Epochs(epochs)
-        self._miner: Epochs | None = None  # while U-Net++ is trained
-        self._case, self._cases = 0, ""  # of those to predict; "" where nobody said how many there are
+        self._miner: Epochs | None = None  # set while U-Net++ is trained
+        self._case, self._cases = 0, ""  # this case's number, and how many there are ("": unknown)
 
     def feed(self, new: bytes) -> None:
-        """Read new bytes of the log; they may end anywhere, even within a letter."""
+        """Read new bytes of the log. They may end anywhere, even inside a character."""
         *lines, self._rest = re.split(rb"[\r\n]", self._rest + new)
         for line in lines:
             self._read(line)
@@ -120,16 +120,16 @@ class LogReader:
         self.text = f"{what}, case {self._case}" + (f" of {self._cases}" if self._cases else "")
 
     def _show_bar(self, what: str, done: str, total: str, left: str) -> None:
-        if self._case and not what:  # the patches of a case
+        if self._case and not what:  # a bar of the patches of one case
             return
         parts = [what, f"{done} of {total}", "" if "?" in left else f"{left.removeprefix('0')} left"]
-        self.text = "" if done == total else ", ".join(filter(None, parts))  # after the last, something else begins
+        self.text = "" if done == total else ", ".join(filter(None, parts))  # after the last step, other work begins
 
 
 _ACTIONS = [
     (re.compile(pattern), act)
     for pattern, act in (
-        # by tqdm; no letters that a terminal may lack or draw wide
+        # by tqdm; only printable ASCII, since a terminal may lack other characters or draw them wide
         (r"([ -~]*?)(?:: )? *\d+%\|[^|]*\| *(\S+)/(\S+) \[[\d:]+<([\d:?]+)[\],]", LogReader._show_bar),
         # by nnUNetTrainerTaichi
         (_TIME + r"Stage 1 \(easy\): (\d+) epochs, stage 2 \(hard\): (\d+) epochs", LogReader._set_epochs),

@@ -1,6 +1,6 @@
-"""Run the commands of nnU-Net, and our own, as a user would: by name, printed, with a log file each.
+"""Run nnU-Net's commands and ours by name, as a user would. Each command is printed, and has a log file of its own.
 
-While a command runs, a line says how far it is.
+While a command runs, a status line says how far it is.
 """
 
 import os
@@ -21,7 +21,7 @@ from nnunet_taichi.runtime.status_line import StatusLine
 
 TAIL_LINES = 30
 REFRESH_SECONDS = 0.5
-GRACE_SECONDS = 5  # for an interrupted command to end its workers
+GRACE_SECONDS = 5  # time that an interrupted command gets to end its workers
 
 
 class CommandError(Exception):
@@ -29,7 +29,7 @@ class CommandError(Exception):
 
 
 def isolated_environment(root: Path) -> dict[str, str]:
-    """Give the environment of `nnunet_taichi env --root ROOT`, whatever nnUNet_* variables the caller has set."""
+    """Return the environment of `nnunet_taichi env --root ROOT`, whatever nnUNet_* variables the caller has set."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("nnUNet_")}
     environment |= {name: str(root / name) for name in DATA_VARIABLES}
     return environment | {EXT_VARIABLE: EXT_FOLDER}
@@ -37,10 +37,10 @@ def isolated_environment(root: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took.
+    """Time that a command took.
 
     Attributes:
-        seconds: Seconds by the clock.
+        seconds: Elapsed time in seconds.
         cpu_seconds: CPU seconds of the command and its finished child processes; None on Windows, which does not record
             them.
     """
@@ -54,8 +54,9 @@ class CommandRunner:
     """Runs commands one after another.
 
     Attributes:
-        environment: all environment variables of the commands.
-        logs: folder that receives a numbered log file a command.
+        environment: All environment variables of the commands.
+        logs: Folder of the log files, one numbered file per command.
+        count: Number of commands run so far.
     """
 
     environment: Mapping[str, str]
@@ -63,14 +64,14 @@ class CommandRunner:
     count: int = 0
 
     def __call__(self, name: str, *arguments: object) -> Cost:
-        """Print a command and run it, its output going to a log file.
+        """Print a command and run it, with its output in a log file.
 
         Args:
             name: `nnunet_taichi`, or the name of a script of this Python's environment, which need not be activated.
-            arguments: taken as text.
+            arguments: Arguments of the command, converted to text.
 
         Raises:
-            CommandError: if it fails, or does not exist.
+            CommandError: The command fails, or does not exist.
         """
         words = [str(argument) for argument in arguments]
         print("$", shlex.join([name, *words]), flush=True)
@@ -86,7 +87,7 @@ class CommandRunner:
         return Cost(seconds, None if cpu_before is None or cpu_after is None else cpu_after - cpu_before)
 
     def _run(self, words: Sequence[str], log: Path, reader: LogReader) -> int:
-        """Run a command to its end, show meanwhile how far it is, and return its exit code."""
+        """Run a command to its end, show how far it is while it runs, and return its exit code."""
         with log.open("wb") as output, log.open("rb") as written, StatusLine(sys.stdout) as line:
             start = time.monotonic()
             process = subprocess.Popen(
@@ -108,7 +109,7 @@ class CommandRunner:
 
 
 def _stop(process: subprocess.Popen) -> None:
-    """End a command that still runs. It gets a moment to end its own workers, which a killed one would leave behind."""
+    """End a command that still runs, but first give it time to end its workers: killed, it would leave them behind."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -121,9 +122,9 @@ def find_command(name: str) -> list[str]:
     """Find a command beside this Python, or else on the PATH.
 
     Raises:
-        CommandError: if there is none.
+        CommandError: There is no such command.
     """
-    if name == "nnunet_taichi":  # also without an installed script
+    if name == "nnunet_taichi":  # works without an installed script, too
         return [sys.executable, "-m", "nnunet_taichi.cli"]
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     found = shutil.which(name, path=folders)

@@ -13,17 +13,17 @@ DATA_VARIABLES = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
 
 
 def require_variables(*names: str) -> None:
-    """Refuse to go on where nnU-Net would fail later, and less clearly.
+    """Check that environment variables are set: without them, nnU-Net would fail later, and less clearly.
 
     Raises:
-        ValueError: one of these environment variables is not set.
+        ValueError: One of these variables is not set.
     """
     if missing := [name for name in names if not os.environ.get(name)]:
         raise ValueError(f'{", ".join(missing)} not set. Run: eval "$(nnunet_taichi env)"')
 
 
 def with_ext_folder(current: str) -> str:
-    """Add the trainers' folder to a value of nnUNet_extTrainer, behind the folders it holds and only once."""
+    """Append the folder of our trainers to a value of nnUNet_extTrainer, unless the value holds it already."""
     folders = [folder for folder in current.split(os.pathsep) if folder.strip()]
     if not holds_ext_folder(current):
         folders.append(EXT_FOLDER)
@@ -31,7 +31,7 @@ def with_ext_folder(current: str) -> str:
 
 
 def holds_ext_folder(current: str) -> bool:
-    """Say whether a value of nnUNet_extTrainer holds this installation's trainers' folder."""
+    """Tell whether a value of nnUNet_extTrainer holds the folder of this installation's trainers."""
     return any(
         os.path.normcase(os.path.realpath(folder)) == os.path.normcase(EXT_FOLDER)
         for folder in current.split(os.pathsep)
@@ -40,5 +40,5 @@ def holds_ext_folder(current: str) -> bool:
 
 
 def unset_data_variables(environ: Mapping[str, str]) -> list[str]:
-    """Name the host's data variables that are unset or empty."""
+    """Return the names of nnU-Net's folder variables that are unset or empty."""
     return [name for name in DATA_VARIABLES if not environ.get(name)]

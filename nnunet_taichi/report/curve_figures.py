@@ -1,6 +1,6 @@
 """The report's figures of the training: losses, pseudo Dice, terms of the loss, time and memory.
 
-Their curves are run -> fold -> table of `read_curves`.
+They take `Curves`: tables of `read_curves`, by run and fold.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ COSTS = {
 
 
 def curve_charts(curves: Curves) -> Iterator[Chart]:
-    """Draw what was logged; the first run is what the others are compared with, if it was logged."""
+    """Draw all curves that were logged. The other runs are compared with the first, if it was logged."""
     first = next(iter(curves), "")
     logged = {name: kept for name, folds in curves.items() if (kept := {f: c for f, c in folds.items() if len(c)})}
     if not logged:
@@ -53,7 +53,7 @@ def curve_charts(curves: Curves) -> Iterator[Chart]:
 
 @styled
 def losses(curves: Curves) -> Chart:
-    """Draw training and validation loss of each run on a scale of its own."""
+    """Draw the training and the validation loss, each run on a scale of its own."""
     figure, panels = panel_grid(len(curves), height=2.1)
     for ax, (name, folds) in zip(panels, curves.items(), strict=True):
         for table in folds.values():
@@ -70,7 +70,7 @@ def losses(curves: Curves) -> Chart:
 
 @styled
 def pseudo_dice(curves: Curves, first: str) -> Chart:
-    """Draw nnU-Net's running estimate of Dice, the first run's behind that of the others."""
+    """Draw nnU-Net's running estimate of Dice, with the first run's curve behind that of each other run."""
     figure, panels = panel_grid(len(curves), height=2.1, sharex=True, sharey=True)
     for ax, (name, folds) in zip(panels, curves.items(), strict=True):
         for table in curves.get(first, {}).values() if name != first else ():
@@ -110,7 +110,7 @@ def loss_terms(curves: Curves) -> Chart:
 
 @styled
 def costs(medians: pd.DataFrame, first: str) -> Chart:
-    """Draw what an epoch and an iteration take, and the GPU memory: a row a run, a column each that was logged."""
+    """Draw the time of an epoch and of an iteration, and the GPU memory: one row per run, one panel per logged cost."""
     figure = Figure(figsize=(WIDTH, 0.8 + 0.27 * len(medians)), layout="constrained")
     panels = figure.subplots(1, len(medians.columns), sharey=True, squeeze=False)[0]
     places = np.arange(len(medians), 0, -1)
@@ -130,7 +130,7 @@ def costs(medians: pd.DataFrame, first: str) -> Chart:
 
 
 def _medians(curves: Curves) -> pd.DataFrame:
-    """Take the medians of the costs over epochs and folds, without the costs that no run logged."""
+    """Return the medians of the costs over epochs and folds, without the costs that no run logged."""
     logged = {name: pd.concat(folds.values()) for name, folds in curves.items()}
     medians = {
         name: table.assign(step=1000 * table["seconds"] / table["iterations"]).median(numeric_only=True)
@@ -140,12 +140,12 @@ def _medians(curves: Curves) -> pd.DataFrame:
 
 
 def _pen(table: pd.DataFrame, folds: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Choose the width of a line; a single epoch is a dot."""
+    """Choose the width of a line; a single epoch is drawn as a dot."""
     return {"lw": 1.6 if len(folds) == 1 else 0.9, "marker": "o" if len(table) == 1 else None, "ms": 4}
 
 
 def _finish(ax: Axes, name: str, folds: Mapping[str, pd.DataFrame]) -> None:
-    """Title a panel and mark the stages."""
+    """Put a title on a panel, and mark where the hard stage begins."""
     for epoch in _boundaries(folds):
         ax.axvline(epoch - 0.5, color=MUTED, lw=1.2, ls=":")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
@@ -155,7 +155,7 @@ def _finish(ax: Axes, name: str, folds: Mapping[str, pd.DataFrame]) -> None:
 
 
 def _boundaries(folds: Mapping[str, pd.DataFrame]) -> set[int]:
-    """Find the first epochs of the hard stage that follow an easy one."""
+    """Find the epochs in which the hard stage begins, after the easy stage."""
     found = set()
     for table in folds.values():
         turns = (table["stage"] == "hard") & (table["stage"].shift() == "easy")
@@ -171,12 +171,12 @@ def _notes(curves: Curves, folds: bool = True) -> str:
 
 
 def _last(folds: Mapping[str, pd.DataFrame], column: str) -> float:
-    """Average the last epochs of all folds."""
+    """Return the mean over folds of a column's value in the last epoch."""
     return float(pd.Series([table[column].iloc[-1] for table in folds.values()]).mean())
 
 
 def _terms(table: pd.DataFrame) -> list[str]:
-    """Name the terms of the loss that were logged."""
+    """Return the names of the loss terms that were logged."""
     return [column for column in table if column.startswith("loss_") and table[column].notna().any()]
 
 

@@ -24,8 +24,8 @@ class Scores:
     """How well a trainer did on a set of cases.
 
     Attributes:
-        dice: case -> Dice, for the cases with a lesion.
-        alarms: case -> whether a lesion was found, for the cases without one.
+        dice: Dice of the cases with a lesion, by case.
+        alarms: Whether a lesion was found in the cases without one, by case.
     """
 
     dice: Mapping[str, float]
@@ -35,8 +35,8 @@ class Scores:
 def read_scores(summary: Path) -> Scores:
     """Read nnU-Net's summary.json of a binary data set.
 
-    Its own mean Dice counts a normal image as 0 if one pixel was found in it, and else not at all; so that two trainers
-    are averaged over the same cases, normal images are told apart here.
+    nnU-Net's own mean Dice counts a normal image as 0 if one pixel was found in it, and else leaves it out. Here,
+    normal images are kept apart, so that two trainers are averaged over the same cases.
     """
     cases = read_counts(read_json(summary), ".png") or {}
     lesions = {case: counts[(1,)] for case, counts in cases.items()}
@@ -48,12 +48,12 @@ def read_scores(summary: Path) -> Scores:
 
 @dataclass(frozen=True)
 class Result:
-    """What a training gave and took.
+    """The scores of a training, and its cost.
 
     Attributes:
         plans: Name of its plans.
         scores: Scores by set of cases; the same sets for all trainings.
-        cost: What its command took.
+        cost: Time that its command took.
     """
 
     plans: str
@@ -62,7 +62,7 @@ class Result:
 
 
 def format_table(results: Mapping[str, Result]) -> str:
-    """Write a Markdown table.
+    """Return a Markdown table of scores and costs, one row per trainer.
 
     Args:
         results: Results by trainer.
@@ -86,7 +86,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _cells(scores: Scores) -> tuple[str, str]:
-    """Mean Dice with the number of cases, and the number of false alarms."""
+    """Write the mean Dice with the number of cases, and the number of false alarms."""
     dice = list(scores.dice.values())
     return f"{np.mean(dice):.3f} (n={len(dice)})", f"{sum(scores.alarms.values())} of {len(scores.alarms)}"
 
@@ -95,8 +95,8 @@ def new_cases_block(dataset: Path, predictions: Mapping[str, Path]) -> Block:
     """Show each case of a raw data set, its truth, and what each trainer found in it.
 
     Args:
-        dataset: folder of a raw data set with imagesTr and labelsTr.
-        predictions: trainer -> folder with predictions and their summary.json.
+        dataset: Folder of a raw data set with imagesTr and labelsTr.
+        predictions: Folders with predictions and their summary.json, by trainer.
     """
     cases = sorted(path.stem for path in (dataset / "labelsTr").glob("*.png"))
     images = [_read(dataset / "imagesTr" / f"{case}_0000.png") for case in cases]
@@ -117,7 +117,7 @@ def new_cases_block(dataset: Path, predictions: Mapping[str, Path]) -> Block:
 
 
 def _read(path: Path) -> NDArray[Any]:
-    """Read an image file, (Y, X)."""
+    """Read an image file as an array (Y, X)."""
     with Image.open(path) as image:
         return np.asarray(image)
 
@@ -133,9 +133,9 @@ def training_cases_block(preprocessed: Path, maps: Path, cases: Sequence[str]) -
     """Show training cases with what U-Net++ found easy and hard in them.
 
     Args:
-        preprocessed: folder with the preprocessed cases, which the maps fit pixel by pixel.
-        maps: folder of easy/hard maps.
-        cases: names of the cases.
+        preprocessed: Folder of the preprocessed cases, which the maps fit pixel by pixel.
+        maps: Folder of the easy/hard maps.
+        cases: Names of the cases.
     """
     rows: dict[str, list[Panel]] = {"image": [], "truth": [], "easy / hard": []}
     folder = MapFolder(maps, nnUNetDatasetBlosc2)

@@ -16,13 +16,13 @@ from nnunet_taichi.report.page_tables import PageTable, to_page
 from nnunet_taichi.report.summary_tables import Cell, Column, Table
 
 FILE = "explanation.json"
-PAGE, HIGHEST = 1056, 900  # pixels that a figure may be wide and high
+PAGE, HIGHEST = 1056, 900  # largest width and height of a figure, in pixels
 LONGEST_EDGE_OF_FIGURE, LONGEST_EDGE_OF_CASE = 1600, 1100
 
 
 @dataclass(frozen=True)
 class CasePicture:
-    """A case's picture and what is said of it."""
+    """A case's picture (a data URI) and its text."""
 
     name: str
     text: str
@@ -31,7 +31,7 @@ class CasePicture:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A section of the report."""
+    """The section of the report about one explanation."""
 
     title: str
     table: PageTable
@@ -44,7 +44,7 @@ def read_explanation(folder: Path) -> Explanation:
     """Read a folder's `explanation.json` and embed its pictures.
 
     Raises:
-        ValueError: the folder holds no explanation, or one that cannot be read.
+        ValueError: The folder holds no explanation, or one that cannot be read.
     """
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -75,7 +75,7 @@ def _to_section(content: Mapping[str, Any], folder: Path) -> Explanation:
 
 
 def _notes(content: Mapping[str, Any]) -> list[str]:
-    """Say how well the disagreement of the paths tells errors, beside what the fused probability tells by itself."""
+    """Say how well the disagreement of the paths tells errors, compared with the fused probability alone."""
     area, baseline = content["auroc"], content.get("auroc_baseline", {})
     curve = content.get("risk_coverage", {})
     notes = [
@@ -114,7 +114,7 @@ def _case(case: Mapping[str, Any], folder: Path) -> CasePicture:
 
 
 def _read(path: Path) -> Any:
-    """Read a picture (Y, X, 3); what is transparent is white."""
+    """Read a picture (Y, X, 3); transparent pixels become white."""
     with Image.open(path) as picture:
         opaque = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
     return np.asarray(opaque.convert("RGB"))

@@ -1,4 +1,4 @@
-"""The cases that the report shows: which ones, what is drawn and what is said of each."""
+"""The cases that the report shows: the choice of them, and the picture and the scores of each."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ class Score:
     """What the gallery says of one run, case and label.
 
     Attributes:
-        text: the caption.
-        dice: None where truth and prediction are both empty.
-        gain: Dice less that of the first run, an empty prediction for an empty truth counting 1.
-        missed: a lesion is there, and not one pixel of it was found.
-        alarm: none is there, and one was found.
+        text: Caption.
+        dice: Dice, None where truth and prediction are both empty.
+        gain: Dice minus that of the first run; an empty prediction of an empty truth counts 1.
+        missed: Whether a lesion is there, and not one pixel of it was found.
+        alarm: Whether no lesion is there, and one was found.
     """
 
     text: str
@@ -41,11 +41,11 @@ class GalleryCase:
     """One case with its picture.
 
     Attributes:
-        name: of the case.
-        group: what its name begins with, if that tells classes apart.
-        fold: that validated it.
-        overlay: what is drawn.
-        scores: run -> label -> what to say; without the runs that lack the case.
+        name: Name of the case.
+        group: Beginning of the name if it tells classes apart, else "".
+        fold: Fold that predicted the case.
+        overlay: Picture with its contours.
+        scores: Scores by run and label, without the runs that lack the case.
     """
 
     name: str
@@ -58,7 +58,7 @@ class GalleryCase:
 def gallery_cases(per_case: pd.DataFrame, limit: int = LIMIT) -> list[str]:
     """Choose the cases that differ most: half the largest wins over the first run, half the largest losses.
 
-    A win or a loss is that of any other run and any label. A single run is held against its own mean.
+    A win or a loss may be that of any other run, for any label. A single run is compared with its own mean.
     """
     gains = _gains(_pictured(per_case))
     most, least = gains.max(axis=1), gains.min(axis=1)
@@ -68,14 +68,15 @@ def gallery_cases(per_case: pd.DataFrame, limit: int = LIMIT) -> list[str]:
 
 
 def _pictured(per_case: pd.DataFrame) -> pd.DataFrame:
-    """Keep one fold of a case that several predicted: one can be shown."""
+    """Keep one fold of a case that several folds predicted: only one can be shown."""
     return per_case.drop_duplicates(["run", "case", "label"])
 
 
 def _gains(pictured: pd.DataFrame) -> pd.DataFrame:
-    """Dice less that of the first run, a row a case, a column a run and label; the first run is there if it is alone.
+    """Return Dice minus that of the first run: one row per case, one column per other run and label.
 
-    An empty prediction for an empty truth counts 1, so that false alarms are losses, whatever the policy.
+    A run that is alone is compared with its own mean. An empty prediction of an empty truth counts 1, so that false
+    alarms are losses, whatever the policy.
     """
     dice = apply_policy(pictured, "one").set_index(["case", "run", "label"])["dice"].unstack(["run", "label"])
     first, *others = pictured["run"].unique()
@@ -85,7 +86,7 @@ def _gains(pictured: pd.DataFrame) -> pd.DataFrame:
 
 
 def group_of(cases: Sequence[str]) -> dict[str, str]:
-    """Tell classes by what the cases' names begin with (benign_001), if all begin with a word and the words are few.
+    """Tell classes by the words that the cases' names begin with (benign_001), if all have one and the words are few.
 
     >>> group_of(["benign_001", "malignant_002"])
     {'benign_001': 'benign', 'malignant_002': 'malignant'}
@@ -100,13 +101,13 @@ def group_of(cases: Sequence[str]) -> dict[str, str]:
 def build_gallery(
     runs: Mapping[str, Run], per_case: pd.DataFrame, cases: Sequence[str], longest_edge: int = LONGEST_EDGE
 ) -> list[GalleryCase]:
-    """Read pictures and masks of the cases.
+    """Read the pictures and masks of the cases.
 
     Args:
-        runs: name -> run, the first being what the others are compared with.
-        per_case: one row a run, case and label.
-        cases: names.
-        longest_edge: of the embedded pictures, in pixels.
+        runs: Runs by name; the others are compared with the first.
+        per_case: Scores, one row per run, case and label.
+        cases: Names of the cases.
+        longest_edge: Longest edge of the embedded pictures, in pixels.
     """
     pictured, groups = _pictured(per_case), group_of(sorted(set(per_case["case"])))
     gains = _gains(pictured)
@@ -122,7 +123,7 @@ def build_gallery(
 
 
 def _scores(rows: pd.DataFrame, gains: pd.Series) -> dict[str, dict[str, Score]]:
-    """Say for each run and label what it did on a case."""
+    """Return the scores of one case, by run and label."""
     scores: dict[str, dict[str, Score]] = {}
     for row in rows.itertuples():
         gain = float(gains.get((row.run, row.label), 0.0))
@@ -162,7 +163,7 @@ def explain_choice(cases: Sequence[GalleryCase], per_case: pd.DataFrame) -> str:
 
 
 def gallery_data(cases: Sequence[GalleryCase], runs: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
-    """Give what the page's script needs; runs and labels are their places in the lists, as in the pictures' ids."""
+    """Return the data for the page's script. It names runs and labels by their places, as the pictures' ids do."""
     return {
         "runs": runs,
         "cases": [

@@ -14,8 +14,8 @@ from nnunet_taichi.evaluation.predictions import Prediction
 from nnunet_taichi.figures.drawing import Volume, embed_pixels, fullest_slice, grey_levels, scale_to
 
 STRAY_PIXELS = 0.4  # of the picture; a contour may leave the mask by so much: stairs become slopes, shapes are kept
-FEW_POINTS = 9  # of the contour of two pixels and less, which stays as it is
-MOST_POINTS = 10_000  # of a path, about 100 kB; noise has more: its smallest contours go, the rest is made coarser
+FEW_POINTS = 9  # of a contour around one or two pixels; it is not simplified
+MOST_POINTS = 10_000  # of a path, about 100 kB; for noise, small contours are dropped and the others made coarser
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Overlay:
     """A picture and what is drawn over it.
 
     Attributes:
-        place: which slice of how many is shown; "" in 2D.
-        width: of the picture, in its pixels, the unit of all paths.
-        height: of the picture.
-        picture: data URI; "" if there is no image.
-        pixels: of the truth, in all slices, by label.
-        truth: SVG path by label.
-        predictions: run -> label -> SVG path; without the runs that lack the case.
+        place: Text that says which slice of how many is shown; "" in 2D.
+        width: Width of the picture in its pixels, which are the unit of all paths.
+        height: Height of the picture in its pixels.
+        picture: Data URI of the picture; "" if there is no image.
+        pixels: Number of true pixels in all slices, by label.
+        truth: SVG paths of the true masks, by label.
+        predictions: SVG paths of the predicted masks, by run and label, without the runs that lack the case.
     """
 
     place: str
@@ -47,9 +47,9 @@ def read_overlay(
     """Read a case's files, and draw one slice of it.
 
     Args:
-        readers: of each run.
-        predictions: of the case, by run, at least one.
-        longest_edge: of the picture, in pixels.
+        readers: Readers of masks, by run.
+        predictions: Predictions of the case, by run, at least one.
+        longest_edge: Longest edge of the picture, in pixels.
     """
     first = next(iter(predictions))
     file = next((each.image for each in predictions.values() if each.image), None)
@@ -76,15 +76,15 @@ def read_overlay(
 
 
 def _read_volumes(path: Path, reader: MaskReader) -> dict[str, Volume]:
-    """Read masks of a file."""
+    """Read the masks of a file as volumes (Z, Y, X), by label."""
     masks = reader.masks(reader.read(path).values)
     return {label: mask.reshape(-1, *mask.shape[-2:]) for label, mask in masks.items()}
 
 
 def _read_image(path: Path | None, reader: MaskReader) -> NDArray[Any]:
-    """Read an image (Z, Y, X, 3), or (Z, Y, X) of the first channel if nnU-Net does not find three in the file.
+    """Read an image (Z, Y, X, 3), or its first channel (Z, Y, X) if nnU-Net does not find three in the file.
 
-    It has no slice where there is no file, or one that cannot be read: scores and contours are right without it.
+    If there is no file, or it cannot be read, the image has no slices: scores and contours are right without it.
     """
     try:
         channels = reader.host.read_images([str(path)])[0]
@@ -96,18 +96,18 @@ def _read_image(path: Path | None, reader: MaskReader) -> NDArray[Any]:
 def outline(mask: NDArray[np.bool_], scale: float = 1.0) -> str:
     """Trace a mask (Y, X) as an SVG path, holes included; "" if it is empty.
 
-    The path's unit is a pixel of the picture that is `scale` times the mask; its origin is the picture's corner.
+    The path is in pixels of a picture that is `scale` times as large as the mask; its origin is the picture's corner.
     """
-    contours = find_contours(np.pad(mask, 1).astype(np.float32), 0.5)  # padded: closed at the image's edge as well
+    contours = find_contours(np.pad(mask, 1).astype(np.float32), 0.5)  # padded, to close contours at the image's edge
     longest = sorted(contours, key=len, reverse=True)[: MOST_POINTS // FEW_POINTS]
     stray = STRAY_PIXELS / scale
     while sum(map(len, simple := [_simplify(contour, stray) for contour in longest])) > MOST_POINTS:
         stray *= 2
-    return "".join(_path((contour - 0.5) * scale) for contour in simple)  # pixels have their centre at .5
+    return "".join(_path((contour - 0.5) * scale) for contour in simple)  # pixel centres are at .5
 
 
 def _simplify(contour: NDArray[np.float64], stray: float) -> NDArray[np.float64]:
-    """Leave out points of a closed contour (N, 2), but not so many that nothing is left to see."""
+    """Leave out points of a closed contour (N, 2), but keep enough for it to be seen."""
     if len(contour) <= FEW_POINTS:
         return contour
     simple = approximate_polygon(contour, stray)
@@ -115,5 +115,5 @@ def _simplify(contour: NDArray[np.float64], stray: float) -> NDArray[np.float64]
 
 
 def _path(contour: NDArray[np.float64]) -> str:
-    """Write a closed contour (N, 2) of rows and columns."""
+    """Return a closed contour (N, 2), in rows and columns, as an SVG path."""
     return "M" + " ".join(f"{x:.1f} {y:.1f}".replace(".0", "") for y, x in contour[:-1]) + "Z"

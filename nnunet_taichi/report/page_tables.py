@@ -24,7 +24,7 @@ class PageCell:
 
 @dataclass(frozen=True)
 class PageColumn:
-    """A title, and whether numbers stand below it."""
+    """The title of a column, and whether it holds numbers."""
 
     title: str
     numeric: bool
@@ -40,11 +40,11 @@ class PageTable:
 
 
 def page_tables(tables: Sequence[Table], names: Mapping[str, str]) -> Iterator[PageTable]:
-    """Prepare tables; what they quote gets a table of its own, and means over a single fold none.
+    """Prepare tables for the page. Quoted rows get tables of their own; means over a single fold are left out.
 
     Args:
-        tables: Tables.
-        names: What runs are called in the page, by their full names.
+        tables: Tables of a comparison.
+        names: Names of the runs in the page, by their full names.
     """
     for table in tables:
         if not (table.columns[-1].title == "folds" and all(row[-1].number == 1 for row in table.rows)):
@@ -55,7 +55,7 @@ def page_tables(tables: Sequence[Table], names: Mapping[str, str]) -> Iterator[P
 
 
 def _quoted_alone(table: Table) -> Table:
-    """Make a table of what another one quotes, without the columns that would be blank."""
+    """Make a table of the quoted rows of another, without columns that would be empty."""
     by_column = enumerate(zip(*table.quoted, strict=True))
     used = [index for index, cells in by_column if any(cell.text != MISSING for cell in cells)]
     columns = [Column("method"), *(table.columns[index] for index in used[1:])]
@@ -63,7 +63,7 @@ def _quoted_alone(table: Table) -> Table:
 
 
 def to_page(table: Table, names: Mapping[str, str] | None = None) -> PageTable:
-    """Prepare one table, without what it quotes."""
+    """Prepare one table for the page, without its quoted rows."""
     by_column = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
     best = [_best(column, cells) for column, cells in zip(table.columns, by_column, strict=True)]
     columns = [
@@ -78,16 +78,16 @@ def to_page(table: Table, names: Mapping[str, str] | None = None) -> PageTable:
 
 
 def _page_cell(cell: Cell, is_best: bool, names: Mapping[str, str]) -> PageCell:
-    """Set a number as a page can, with a true minus sign, and give a run its short name."""
+    """Write a number with a true minus sign, and a run by its short name."""
     if cell.number is None:
         return PageCell(DASH if cell.text == MISSING else names.get(cell.text, cell.text), cell.rest)
     return PageCell(_HYPHEN.sub(MINUS, cell.text), _HYPHEN.sub(MINUS, cell.rest), cell.number, is_best)
 
 
 def _best(column: Column, cells: Sequence[Cell]) -> str | None:
-    """Give the best value of a score's column as it is written, or None if there is nothing to choose.
+    """Return the text of the best value in a score's column, or None if none can be chosen.
 
-    Nothing can be chosen where cases are left out: the means of two runs are over different cases, and a run that
+    None can be chosen where cases are left out: the means of two runs are then over different cases, and a run that
     misses the hard lesions would seem the most exact.
     """
     written = {cell.number: cell.text for cell in cells if cell.number is not None}
@@ -97,5 +97,5 @@ def _best(column: Column, cells: Sequence[Cell]) -> str | None:
 
 
 def _full_title(column: Column) -> str:
-    """Spell out a score's abbreviation: a page has the room that print has not."""
+    """Return a column's title with the score spelled out: a page has more space than print."""
     return column.metric.capitalize() if column.metric in SCORES else column.title

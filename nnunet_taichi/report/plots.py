@@ -1,6 +1,6 @@
 """The report's figures of the scores: their spread, their differences, and what lesion size has to do with them.
 
-Their tables have a row a case and a column a run, the first run being what the others are compared with.
+Their tables have one row per case and one column per run. The other runs are compared with the first.
 """
 
 from typing import Any
@@ -23,14 +23,14 @@ from nnunet_taichi.figures.charts import (
 )
 from nnunet_taichi.figures.colours import ACCENT, FIRST, INK, MUTED, OTHER
 
-MOST_POINTS = 4000  # more become a bitmap: as vectors they would be the largest part of the page
+MOST_POINTS = 4000  # more points become a bitmap: as vectors they would be the largest part of the page
 FEWEST_FOR_MEDIAN = 10
-ONE_MAGNITUDE = 20  # so much larger is no range for powers of ten
+ONE_MAGNITUDE = 20  # ratio of sizes below which an axis may hold no power of ten
 
 
 @styled
 def box_plots(dice: pd.DataFrame, title: str) -> Chart:
-    """Draw the spread of Dice of each run."""
+    """Draw the spread of each run's Dice."""
     names = list(dice.columns)
     values = [dice[name].dropna().to_numpy() for name in names]
     places = np.arange(len(names), 0, -1)  # the first run on top
@@ -83,7 +83,7 @@ def difference_plots(dice: pd.DataFrame, title: str) -> Chart:
         better, worse = int((difference > 0).sum()), int((difference < 0).sum())
         said.append(f"{name}: {mean:+.3f} on average, {better} cases better, {worse} worse")
         box = {"facecolor": "white", "linewidth": 0, "alpha": 0.85, "pad": 2}
-        # on the line, at the right edge
+        # the text is on the line, at the right edge
         at: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
         ax.text(0.99, mean, f"mean {mean:+.3f}", color=INK, bbox=box, **at)
     label_grid(figure, "mean Dice of the two", "difference in Dice")
@@ -120,7 +120,7 @@ def size_plots(dice: pd.DataFrame, sizes: pd.Series, title: str) -> Chart:
 
 
 def _running_median(x: pd.Series, y: pd.Series) -> tuple[Any, Any]:
-    """Give the median of the neighbours in x, about a sixth of all; nothing where there are few."""
+    """Return x and the median of y over neighbours in x, about a sixth of all; nothing if there are few points."""
     both = pd.DataFrame({"x": x, "y": y}).dropna().sort_values("x")
     if len(both) < FEWEST_FOR_MEDIAN:
         return [], []
@@ -129,12 +129,12 @@ def _running_median(x: pd.Series, y: pd.Series) -> tuple[Any, Any]:
 
 
 def _limits(dice: pd.DataFrame) -> tuple[float, float]:
-    """Show Dice from the tenth below all to 1, with room for the dots."""
+    """Return the ends of the Dice axis: from the tenth below all values to 1, with space for the dots."""
     low = min(0.9, np.floor(10 * np.nanmin(dice)) / 10)
     room = 0.02 * (1 - low)
     return low - room, 1 + room
 
 
 def _dots(dice: pd.DataFrame, **style: Any) -> dict[str, Any]:
-    """Choose how dots are drawn, one a case."""
+    """Choose how dots are drawn, one dot per case."""
     return {"s": 10, "color": OTHER, "alpha": 0.4, "lw": 0, "rasterized": dice.size > MOST_POINTS} | style

@@ -1,4 +1,4 @@
-"""The report: one page in one file, which needs nothing else and asks nothing of the network."""
+"""The report: one page in one file, which needs no other file and no network."""
 
 import base64
 import hashlib
@@ -33,11 +33,11 @@ def make_page(
     gallery: int = LIMIT,
     explanations: Sequence[Explanation] = (),
 ) -> str:
-    """Make the page, HTML.
+    """Return the page as HTML.
 
     Args:
         comparison: Tables, policy and warnings.
-        runs: Runs, the first being what the others are compared with.
+        runs: Runs; the others are compared with the first.
         gallery: Largest number of cases to show.
         explanations: Sections of what `nnunet_taichi explain` wrote.
     """
@@ -57,7 +57,7 @@ def render(page: Mapping[str, Any]) -> str:
         version=__version__,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        script_hash=f"sha256-{digest}",  # no other script runs, whatever a name may hold
+        script_hash=f"sha256-{digest}",  # no other script can run, whatever a name holds
     )
 
 
@@ -67,10 +67,10 @@ def breakable(text: str) -> Markup:
 
 
 def shorten(trainers: Sequence[str]) -> tuple[dict[str, str], str]:
-    """Leave out how all trainers' names end, if that is the same: their first word stays.
+    """Leave out the ending that all trainers' names share; the first word of a name always stays.
 
     Returns:
-        Short names by full ones, and the ending.
+        Short names by full ones, and the ending; "" if there is none.
 
     >>> shorten(["nnUNetTrainer_Paper_seed1", "nnUNetTrainerTaichi_Paper_seed1"])[1]
     '_Paper_seed1'
@@ -117,7 +117,7 @@ def _figures(per_case: pd.DataFrame, runs: Mapping[str, Run]) -> dict[str, list[
     figures = {}
     for label, rows in per_case[per_case["n_ref"] > 0].groupby("label", sort=False):
         by_case = rows.groupby(["case", "run"])["dice"].mean()
-        dice = by_case.unstack().reindex(columns=list(runs)).dropna()  # the cases that all have
+        dice = by_case.unstack().reindex(columns=list(runs)).dropna()  # the cases that all runs have
         if dice.empty:
             continue
         figures[f"Cases with {label}"] = [

@@ -16,12 +16,14 @@ UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
 def find_best(comparison: Comparison, label: str, names: Mapping[str, str]) -> Iterator[str]:
-    """Say which run has the highest mean Dice of a label, and how sure its lead over the first is.
+    """Say which run has the highest mean Dice of a label, and how sure its lead is.
+
+    The lead is over the first run; if that is the best, over the next.
 
     Args:
-        comparison: all results.
-        label: its name.
-        names: short names of the runs by full ones.
+        comparison: All results.
+        label: Name of the label.
+        names: Short names of the runs, by full ones.
     """
     summary = comparison.summary
     rows = summary[(summary["label"] == label) & (summary["cases"] == "lesion") & (summary["metric"] == "dice")]
@@ -41,7 +43,7 @@ def find_best(comparison: Comparison, label: str, names: Mapping[str, str]) -> I
 
 
 def _lead(pairs: Sequence[PairResult], label: str, best: str, other: str) -> str:
-    """Say how sure the lead of the best run is."""
+    """Say how large and how sure the lead of the best run is."""
     for pair in pairs:
         if (pair.label, pair.cases) == (label, "lesion") and {pair.a, pair.b} == {best, other} and pair.n > 1:
             sign = 1 if pair.b == best else -1
@@ -56,7 +58,7 @@ def _lead(pairs: Sequence[PairResult], label: str, best: str, other: str) -> str
 def list_facts(
     comparison: Comparison, per_case: pd.DataFrame, runs: Sequence[str], ending: str
 ) -> list[tuple[str, str]]:
-    """Say what was compared, as terms and descriptions."""
+    """List what was compared, as terms and descriptions."""
     first, *others = runs
     facts = [("First run", f"{first}, which the others are compared with") if others else ("Run", first)]
     facts.append(("Other runs", ", ".join(others)))
@@ -98,7 +100,7 @@ def explain_numbers(comparison: Comparison) -> list[str]:
 
 
 def _explain_pairs_and_quotes(comparison: Comparison) -> list[str]:
-    """Say what the columns of the pairs are, and what to mind with quoted rows."""
+    """Explain the columns of the tables of pairs, and what readers must keep in mind about quoted rows."""
     methods, notes = statistics.METHODS, []
     if comparison.pairs:
         notes = [

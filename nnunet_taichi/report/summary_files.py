@@ -41,7 +41,7 @@ def write_files(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """Write everything but the full precision as text to read."""
+    """Return everything as Markdown, with rounded numbers."""
     notes, tables = _contents(comparison)
     parts = [f"# Comparison on {comparison.dataset}", markdown_list(notes)]
     for label, of_label in groupby(tables, lambda table: table.label):
@@ -53,14 +53,14 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def to_latex(comparison: Comparison) -> str:
-    """Write the tables as LaTeX to include, with the notes as comments."""
+    """Return the tables as LaTeX to include, with the notes as comments."""
     notes, tables = _contents(comparison)
     comments = "\n".join(f"% {note}" for note in ("needs \\usepackage{booktabs}", *notes))
     return "\n\n".join([comments, *map(_latex_table, tables)]) + "\n"
 
 
 def to_json(comparison: Comparison) -> str:
-    """Write everything in full precision; what is not defined is null."""
+    """Return everything as JSON, in full precision; undefined numbers are null."""
     content = {
         "dataset": comparison.dataset,
         "empty_masks": {"policy": comparison.policy, "meaning": EMPTY_MASKS[comparison.policy]},
@@ -76,7 +76,7 @@ def to_json(comparison: Comparison) -> str:
 
 
 class _Texts(NamedTuple):
-    """A table as it is written in any format."""
+    """The texts of a table, which are the same in Markdown and LaTeX."""
 
     label: str
     title: str
@@ -86,7 +86,7 @@ class _Texts(NamedTuple):
 
 
 def _contents(comparison: Comparison) -> tuple[list[str], list[_Texts]]:
-    """Give what each format holds: notes and tables."""
+    """Return the notes and tables, which are the same in Markdown and LaTeX."""
     tables = []
     for label, table in ((label, each) for label, of_label in comparison.tables.items() for each in of_label):
         rows, quoted = (
@@ -124,7 +124,7 @@ def _latex_row(cells: Sequence[str]) -> str:
 
 
 def _latex(text: str) -> str:
-    """Escape what LaTeX would take for a command, or at a row's start for an option, and set the minus of a number."""
+    """Escape what LaTeX would read as a command or, at a row's start, as an option; set a number's minus in math."""
     escaped = "".join(LATEX.get(character, character) for character in text)
     escaped = re.sub(r"^\[", "{[}", escaped)
     return re.sub(r"(?<![\w.])-(?=\d)", "$-$", escaped)

@@ -25,19 +25,19 @@ SIGNED = "+.3f"
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that there is to write down.
+    """All results of a comparison.
 
     Attributes:
-        dataset: name of the data set.
-        policy: what scores of 0/0 count where truth and prediction are both empty.
-        unit: of the distances.
-        per_case: Rows of the cases that all runs have, one a run, case and label.
-        summary: from `summarise`.
-        normal: from `normal_images`.
-        pairs: from `compare_pairs`.
-        quoted: from `quoted_rows`.
-        warnings: what a reader should know about the runs.
-        seed: of the bootstrap.
+        dataset: Name of the data set.
+        policy: What scores of 0/0 count where truth and prediction are both empty.
+        unit: Unit of the distances, px or mm.
+        per_case: Scores of the cases that all runs have, one row per run, case and label.
+        summary: Table from `summarise`.
+        normal: Table from `normal_images`.
+        pairs: Results from `compare_pairs`.
+        quoted: Table from `quoted_rows`.
+        warnings: Texts that a reader should know about the runs.
+        seed: Seed of the bootstrap.
     """
 
     dataset: str
@@ -53,13 +53,13 @@ class Comparison:
 
     @cached_property
     def tables(self) -> "dict[str, list[Table]]":
-        """The tables of each label."""
+        """The tables by label."""
         return build_tables(self)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell says.
+    """A cell of a table.
 
     Attributes:
         text: A name, or a number as it is written.
@@ -76,11 +76,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """What stands in a column.
+    """A column of a table.
 
     Attributes:
-        title: Title, the paper's abbreviation of a score.
-        metric: Score that it holds, if it does.
+        title: Title; for a score, the paper's abbreviation.
+        metric: Name of the score that the column holds; "" if it holds none.
     """
 
     title: str
@@ -92,10 +92,10 @@ class Table:
     """One table.
 
     Attributes:
-        title: What the numbers are.
+        title: Title that says what the numbers are.
         columns: Columns.
-        rows: One cell a column, measured here.
-        quoted: More of them, from the paper.
+        rows: Rows of results measured here, one cell per column.
+        quoted: Rows of results quoted from the paper, one cell per column.
     """
 
     title: str
@@ -105,7 +105,7 @@ class Table:
 
 
 def build_tables(comparison: Comparison) -> dict[str, list[Table]]:
-    """Build the tables of each label; what the paper says goes below the means over folds, with which it compares."""
+    """Build the tables of each label. The paper's numbers go below the means over folds, which they compare with."""
     summary, quoted, unit = comparison.summary, comparison.quoted, comparison.unit
     tables: dict[str, list[Table]] = {}
     for (label, cases), rows in summary.groupby(["label", "cases"], sort=False):
@@ -125,7 +125,7 @@ def build_tables(comparison: Comparison) -> dict[str, list[Table]]:
 
 
 def _score_table(title: str, rows: pd.DataFrame, over: str, unit: str, quoted: Sequence[Sequence[Cell]] = ()) -> Table:
-    """One row a run: mean ± SD over folds or cases, of each score."""
+    """Make a table with one row per run: mean ± SD of each score over folds or cases."""
     units = {metric: f" ({unit})" for metric in DISTANCES}
     scores = [Column(short + units.get(metric, ""), metric) for metric, short in ABBREVIATIONS.items()]
     body = []
@@ -137,7 +137,7 @@ def _score_table(title: str, rows: pd.DataFrame, over: str, unit: str, quoted: S
 
 
 def _score_cell(metric: str, scores: pd.Series, over: str) -> Cell:
-    """Mean ± SD, and how many cases it leaves out."""
+    """Write mean ± SD, and how many cases the mean leaves out."""
     decimals, left_out = 2 if metric in DISTANCES else 3, int(scores["left_out"])
     return _mean(scores[f"mean_{over}"], scores[f"sd_{over}"], decimals, left_out)
 
@@ -154,7 +154,7 @@ def _number(value: float, form: str, rest: str = "") -> Cell:
 
 
 def _quoted_rows(quoted: pd.DataFrame) -> list[list[Cell]]:
-    """One row a method of the paper; what several of its tables say about one trainer is quoted once."""
+    """Make one row per method of the paper. Results of one trainer in several tables share a row."""
     same_method = quoted["trainer"].where(quoted["trainer"] != "", quoted["method"])
     body = []
     for _, rows in quoted.groupby([same_method, "condition"], sort=False):
@@ -168,7 +168,7 @@ def _quoted_rows(quoted: pd.DataFrame) -> list[list[Cell]]:
 
 
 def _pair_table(title: str, pairs: Sequence[PairResult]) -> list[Table]:
-    """One row a pair of runs, if there are any."""
+    """Make a table with one row per pair of runs; none if there are no pairs."""
     titles = ["a", "b", "n", "b - a [95% interval]", "p", "p (Holm)", "r", "+/=/-"]
     rows = [
         [
@@ -188,7 +188,7 @@ def _pair_table(title: str, pairs: Sequence[PairResult]) -> list[Table]:
 
 
 def _normal_table(label: str, rows: pd.DataFrame) -> Table:
-    """One row a run: false alarms on images without the label."""
+    """Make a table with one row per run: false alarms on images without the label."""
     titles = ["run", "images", "without false positives", "specificity of images", "FP pixels: mean", "median", "max"]
     body = [
         [

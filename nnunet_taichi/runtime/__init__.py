@@ -1,1 +1,1 @@
-"""Processes, locks and files, whatever they are for."""
+"""General helpers for processes, locks, files, status lines and Markdown."""

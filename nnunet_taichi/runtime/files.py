@@ -1,4 +1,4 @@
-"""Files that are whole or not there, their digests, and what JSON can hold."""
+"""Files that are written whole or not at all, digests of files, and values that JSON can hold."""
 
 import hashlib
 import math
@@ -11,13 +11,13 @@ from typing import Any
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """Give a path beside `path`, with the same ending, to write to; rename it when all went well, else remove it.
+    """Yield a temporary path beside `path`, with the same ending. Rename it to `path` on success, else remove it.
 
-    A link in the place of `path` is replaced, not followed.
+    If `path` is a link, the link is replaced, not followed.
     """
     path = Path(path)
     partial = path.with_name(f".partial.{path.name}")
-    partial.unlink(missing_ok=True)  # of a killed run, or a link
+    partial.unlink(missing_ok=True)  # left by a killed run, or a link
     try:
         yield partial
         os.replace(partial, path)
@@ -32,7 +32,7 @@ def write_whole(path: str | Path, text: str) -> None:
 
 
 def digest(*files: str | Path) -> str:
-    """Return the SHA-256 of files in a row, missing ones left out, or nothing where all are missing."""
+    """Return the SHA-256 of the files' joined contents, without missing files, or "" if all are missing."""
     present = [file for file in files if Path(file).is_file()]
     checksum = hashlib.sha256()
     for file in present:
@@ -43,7 +43,7 @@ def digest(*files: str | Path) -> str:
 
 
 def without_nan(value: Any) -> Any:
-    """Put None in the place of NaN, which JSON does not have, however deep."""
+    """Replace NaN, which JSON does not have, by None at any depth."""
     if isinstance(value, Mapping):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Moments in which Ctrl-C has to wait."""
+"""Moments in which Ctrl-C is ignored."""
 
 import signal
 import threading
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C in this block; processes that are started in it ignore it for good."""
-    if threading.current_thread() is not threading.main_thread():  # no other may set signals, nor gets one
+    """Ignore Ctrl-C in this block. Processes that are started in it ignore Ctrl-C for good."""
+    if threading.current_thread() is not threading.main_thread():  # only it can set handlers and runs them
         yield
         return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,10 +1,10 @@
-"""Markdown."""
+"""Tables and lists in Markdown."""
 
 from collections.abc import Sequence
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Write a Markdown table, its columns aligned; the first row is the header.
+    """Return a Markdown table with aligned columns; the first row is the header.
 
     >>> print(markdown_table([["run", "Dice"], ["stock", "0.7"]]))
     | run   | Dice |
@@ -19,5 +19,5 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown_list(items: Sequence[str]) -> str:
-    """Write a Markdown list."""
+    """Return a Markdown list."""
     return "\n".join(f"- {item}" for item in items)

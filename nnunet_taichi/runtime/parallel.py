@@ -19,19 +19,19 @@ Result = TypeVar("Result")
 
 
 class WorkerDiedError(Exception):
-    """A worker process ended before its work."""
+    """A worker process ended before its work was done."""
 
 
 def map_in_processes(
     function: Callable[[Item], Result], items: Sequence[Item], num_processes: int | None, title: str
 ) -> Iterator[Result]:
-    """Yield the results in the order of the items, as they come.
+    """Apply a function to items in several processes, and yield the results in the order of the items.
 
     Args:
-        function: Picklable. What it raises is raised here, and ends the work.
-        items: Picklable.
-        num_processes: How many processes work, None for one a core; 1 is this one.
-        title: What the progress bar says.
+        function: Function to apply, picklable. An exception that it raises is raised here, and ends the work.
+        items: Arguments of the function, picklable.
+        num_processes: Number of worker processes, None for one per core; 1 does the work in this process.
+        title: Title of the progress bar.
 
     Raises:
         WorkerDiedError: A worker was killed.
@@ -42,7 +42,7 @@ def map_in_processes(
         return
     pool = ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn"), initializer=_prepare_worker)
     try:
-        with uninterrupted():  # a worker that is just starting would print a traceback
+        with uninterrupted():  # Ctrl-C would make a starting worker print a traceback
             results = pool.map(function, items, chunksize=4)
         yield from progress(results)
     except BrokenProcessPool:
@@ -56,13 +56,13 @@ def map_in_processes(
 
 
 def _prepare_worker() -> None:
-    """Leave Ctrl-C to the main process, which ends the pool and cleans up; when that is killed, end as well."""
+    """Leave Ctrl-C to the main process, which ends the pool and cleans up. If that process is killed, end as well."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A worker would wait for its next task for ever: it holds both ends of the queue."""
+    """End with the parent process: a worker holds both ends of the queue, and would wait for its next task for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def from_rank_0(value: T) -> T:
-    """Return rank 0's value on every rank; all ranks meet here, so that none runs ahead of the others."""
+    """Return rank 0's value on every rank. All ranks meet here, so that none runs ahead of the others."""
     if not (dist.is_available() and dist.is_initialized()):
         return value
     box = [value]
@@ -22,13 +22,13 @@ def from_rank_0(value: T) -> T:
 
 
 def is_rank_0() -> bool:
-    """Tell whether this process writes the files."""
+    """Tell whether this process is rank 0, which alone writes files."""
     return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
 
 
 @contextmanager
 def file_lock(path: str, poll_seconds: float = 5.0) -> Iterator[None]:
-    """Hold a lock file, waiting for whoever has it; the ranks meet at each poll, so that no collective times out."""
+    """Wait for a lock file and hold it. All ranks meet at each poll, so that no collective operation times out."""
     lock = FileLock(path)
     announced = False
     while not from_rank_0(is_rank_0() and _try(lock)):

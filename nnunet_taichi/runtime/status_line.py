@@ -1,13 +1,13 @@
-"""A line that says what goes on, for people who wait."""
+"""A status line that says what is going on, for users who wait."""
 
 import shutil
 from typing import TextIO
 
-QUIET_SECONDS = 30  # between two lines where nobody can rewrite one
+QUIET_SECONDS = 30  # least time between two lines where a line cannot be rewritten
 
 
 class StatusLine:
-    """One line of a terminal, rewritten in place; anywhere else (a pipe, a file, CI) a plain line now and then.
+    """One line of a terminal, rewritten in place. Anywhere else (a pipe, a file, CI), a plain line now and then.
 
     As a context manager it clears its line at the end.
 
@@ -17,7 +17,7 @@ class StatusLine:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream, self.on_terminal = stream, stream.isatty()
-        self.printed = 0.0  # when: seconds since the start
+        self.printed = 0.0  # time of the last plain line: seconds since the start
 
     def __enter__(self) -> "StatusLine":
         return self
@@ -27,11 +27,11 @@ class StatusLine:
             self._write(_blank(_width()))
 
     def show(self, text: str, seconds: float) -> None:
-        """Show a text, or pass it over where a line was printed a short time ago.
+        """Show a text. Outside a terminal, skip it if the last line is less than `QUIET_SECONDS` old.
 
         Args:
-            text: One line.
-            seconds: Seconds since the start.
+            text: Text of one line.
+            seconds: Time since the start, seconds.
         """
         if self.on_terminal:
             width = _width()
@@ -46,10 +46,10 @@ class StatusLine:
 
 
 def _width() -> int:
-    """Give the columns that can be used: a letter in the last one makes some terminals begin another line."""
+    """Return the number of usable columns: a letter in the last one makes some terminals begin a new line."""
     return shutil.get_terminal_size().columns - 1
 
 
 def _blank(width: int) -> str:
-    """Overwrite the line with spaces and go back to its start; Windows has terminals that know no other way."""
+    """Return text that overwrites a line with spaces and goes back to its start: some Windows terminals need spaces."""
     return f"\r{' ' * width}\r"
