@@ -21,12 +21,12 @@ from typing import Any
 
 import torch
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from saved_bytes import saved_bytes
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nnunet_taichi import trainers
 from nnunet_taichi.config import PAPER
-from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.planning.paper import ARCHITECTURE
 
 CHANNELS = 3  # as the paper counts parameters

@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from saved_bytes import saved_bytes
 from scaling_epochs import train_epochs
 from scaling_figure import draw
 from synthetic import describe, make_step, make_task, make_trainer, measure, set_up, temporary_folders
 from torch import Tensor, nn
 
 from nnunet_taichi.architectures.cross_attention import ChannelToSpatialCrossAttention
-from nnunet_taichi.planning.memory import saved_bytes
 
 COLUMNS = ("what", "network", "plans", "x", "seconds", "kept_gib", "resident_gib")
 NETWORKS = (  # name, trainer, plans, stage

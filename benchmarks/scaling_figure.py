@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from nnunet_taichi.figures.charts import ACCENT, FIRST, MUTED, OTHER, STYLE
+from nnunet_taichi.figures.charts import STYLE
+from nnunet_taichi.figures.colours import ACCENT, FIRST, MUTED, OTHER
 
 Rows = Sequence[dict[str, str]]  # of scaling.csv
 

@@ -23,13 +23,13 @@ from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from planner_memory import FLAT, make_dataset
+from saved_bytes import saved_bytes
 
 from nnunet_taichi import trainers
 from nnunet_taichi.architectures.precision import cpu_has_bf16
 from nnunet_taichi.curriculum import Stage
 from nnunet_taichi.nnunet.runner import isolated_environment
 from nnunet_taichi.planning.arithmetic import forward_flops
-from nnunet_taichi.planning.memory import saved_bytes
 from nnunet_taichi.planning.slim import nnUNetPlannerTaichiSlim
 
 PLANNERS = {"stock": ExperimentPlanner, "slim": nnUNetPlannerTaichiSlim}

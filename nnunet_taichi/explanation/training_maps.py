@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
 from nnunet_taichi.difficulty.levels import true_heads
-from nnunet_taichi.difficulty.storage import ENDINGS, MapFolder, read_record
+from nnunet_taichi.difficulty.storage import ENDINGS, RECORD, MapFolder
 from nnunet_taichi.explanation.two_paths import TwoPathModel
 from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.nnunet.json_files import read_json
@@ -22,7 +22,7 @@ def find_maps(fold_folder: Path) -> Path | None:
     if not isinstance(recorded, str):
         return None
     folder = fold_folder.parents[1].joinpath(*Path(recorded).parts[-3:])  # the results folder may have moved since
-    return folder if read_record(folder) else None
+    return folder if (folder / RECORD).is_file() else None
 
 
 def difficulty_figure(maps: Path, preprocessed: Path, model: TwoPathModel) -> Figure:
