@@ -11,7 +11,7 @@ from torch.backends import cudnn
 from nnunet_taichi.commands.arguments import add_fold_of_a_model, choose_device
 from nnunet_taichi.matrix.trainer_lookup import find_trainer, miner_name
 from nnunet_taichi.nnunet.datasets import find_dataset
-from nnunet_taichi.nnunet.json_files import SPLITS, read_splits, require_json
+from nnunet_taichi.nnunet.json_files import SPLITS, blamed_on, read_splits, require_json
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, EXT_VARIABLE, require_variables
 
 
@@ -25,7 +25,8 @@ def run(args: argparse.Namespace) -> int:
     require_variables(*DATA_VARIABLES, EXT_VARIABLE)
     _check(args.d, args.p, args.c, args.tr)
     fold, device = args.f if args.f == "all" else int(args.f), choose_device(args.device)
-    trainer = get_trainer_from_args(args.d, args.c, fold, args.tr, args.p, True, torch.device(device))
+    with blamed_on(f"plans or dataset.json in {find_dataset(args.d).preprocessed}", "plan again, or restore them"):
+        trainer = get_trainer_from_args(args.d, args.c, fold, args.tr, args.p, True, torch.device(device))
     _set_up_torch(device)
     print(trainer.mine())
     return 0

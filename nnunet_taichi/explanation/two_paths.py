@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from nnunet_taichi.config import OUTPUTS
 from nnunet_taichi.difficulty.levels import true_heads
 from nnunet_taichi.evaluation.uncertainty import Array, ambiguity, disagreement
 from nnunet_taichi.explanation.cases import CaseFiles
-from nnunet_taichi.nnunet.json_files import require_json
+from nnunet_taichi.nnunet.json_files import blamed_on, require_json
 from nnunet_taichi.nnunet.predictor import expect_outputs, unwrap
 
 
@@ -86,12 +85,8 @@ class TwoPathModel:
         self.predictor = nnUNetPredictor(device=device, allow_tqdm=False)
         require_json(folder / "plans.json", "plans_name", "configurations")
         require_json(folder / "dataset.json", "labels", "channel_names", "file_ending")
-        try:
+        with blamed_on(f"{file}, or plans.json or dataset.json in {folder},", "train again, or choose another by -chk"):
             self.predictor.initialize_from_trained_model_folder(str(folder), (fold,), checkpoint)
-        except (UnpicklingError, EOFError, KeyError) as error:
-            raise ValueError(
-                f"{file} cannot be read ({error}): train this fold again, or choose another by -chk"
-            ) from error
         self.plans, self.configuration = self.predictor.plans_manager, self.predictor.configuration_manager
         self.dataset_json, self.labels = self.predictor.dataset_json, self.predictor.label_manager
         self.network = _two_paths(self.predictor.network, self.predictor.trainer_name)

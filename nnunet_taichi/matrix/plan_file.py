@@ -121,7 +121,7 @@ def describe(value: Any) -> str:
 def _load(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise PlanError(path, [f"it is not YAML: {error}"]) from error
     if not isinstance(content, dict):
         raise PlanError(path, [f"expected lines as 'trainers: [nnUNetTrainer]', got {describe(content)}"])

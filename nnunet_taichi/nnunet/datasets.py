@@ -60,7 +60,10 @@ class Dataset:
         if name not in names:
             raise ValueError(f"{plans} of {self.name} have {', '.join(names) or 'nothing'}, but no {name}")
         with _reading(self.preprocessed / f"{plans}.json") as manager:
-            return manager.get_configuration(name)
+            configuration = manager.get_configuration(name)
+            if not isinstance(configuration.data_identifier, str):
+                raise TypeError(f"data_identifier is {configuration.data_identifier!r}")
+            return configuration
 
     def is_preprocessed(self, plans: str, configuration: str) -> bool:
         """Tell whether all cases are preprocessed: an interruption leaves only some."""

@@ -1,6 +1,8 @@
 """Reading of nnU-Net's JSON files. A file that is torn, or not nnU-Net's, is named in the error."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; return None if it is missing or torn."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -30,12 +32,33 @@ def require_json(path: Path, *keys: str, cure: str = "restore it") -> dict[str, 
     if not path.is_file():
         raise ValueError(f"there is no {path}")
     if not isinstance(content, dict) or not content.keys() >= set(keys):
-        raise ValueError(f"{path} is torn, or no file of nnU-Net's: expected JSON with {', '.join(keys)}; {cure}")
+        raise ValueError(
+            f"{path} is torn, or no file of nnU-Net's: expected JSON with {', '.join(keys) or 'keys'}; {cure}"
+        )
     return content
 
 
 def read_splits(folder: Path) -> list[dict[str, list[str]]]:
     """Read the folds of a folder's splits_final.json; none if it is missing, torn or not nnU-Net's."""
-    content = read_json(folder / SPLITS)
-    folds = content if isinstance(content, list) else []
-    return folds if all(isinstance(fold, dict) and {"train", "val"} <= fold.keys() for fold in folds) else []
+    folds = read_json(folder / SPLITS)
+    return folds if isinstance(folds, list) and all(map(_is_fold, folds)) else []
+
+
+def _is_fold(fold: Any) -> bool:
+    parts = [fold.get(part) for part in ("train", "val")] if isinstance(fold, dict) else [None]
+    return all(isinstance(cases, list) and all(isinstance(case, str) for case in cases) for cases in parts)
+
+
+@contextmanager
+def blamed_on(place: str | Path, cure: str) -> Iterator[None]:
+    """Name the place of files that nnU-Net cannot use: its own errors name keys at best.
+
+    Raises:
+        ValueError: Anything was raised.
+    """
+    try:
+        yield
+    except NotImplementedError:  # says what to do instead
+        raise
+    except Exception as error:  # whatever nnU-Net and torch make of torn or foreign files
+        raise ValueError(f"{place} cannot be used ({type(error).__name__}: {error}); {cure}") from error

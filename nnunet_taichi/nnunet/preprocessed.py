@@ -1,13 +1,13 @@
 """Which preprocessed data of a data set are complete, and which of them other plans use too."""
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from nnunetv2.paths import nnUNet_preprocessed
 from nnunetv2.utilities.dataset_name_id_conversion import convert_id_to_dataset_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from nnunet_taichi.nnunet.json_files import read_json
 
 
 def is_complete(folder: Path, data_identifier: str) -> bool:
@@ -17,9 +17,9 @@ def is_complete(folder: Path, data_identifier: str) -> bool:
         folder: Folder of the data set in nnUNet_preprocessed.
         data_identifier: Name of the folder in it that plans give for a configuration.
     """
-    cases = 0
-    with suppress(OSError, ValueError, KeyError):  # no fingerprint, or a torn one
-        cases = len(json.loads((folder / "dataset_fingerprint.json").read_text(encoding="utf-8"))["spacings"])
+    fingerprint = read_json(folder / "dataset_fingerprint.json")
+    spacings = fingerprint.get("spacings") if isinstance(fingerprint, dict) else None
+    cases = len(spacings) if isinstance(spacings, list) else 0
     # nnU-Net writes the properties of a case last, and copies the ground truth when all cases are written
     written = len(list((folder / data_identifier).glob("*.pkl"))), len(list((folder / "gt_segmentations").glob("*")))
     return 0 < cases <= min(written)

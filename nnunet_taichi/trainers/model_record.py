@@ -5,10 +5,9 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from batchgenerators.utilities.file_and_folder_operations import load_json
-
 from nnunet_taichi.config import MACHINE, PUBLISHED, TaiChiConfig
 from nnunet_taichi.nnunet.folds import has_checkpoint
+from nnunet_taichi.nnunet.json_files import require_json
 
 REGIONS_KEY, CONFIG_KEY = "nnunet_taichi_regions", "nnunet_taichi_config"  # in plans.json
 
@@ -36,6 +35,10 @@ def configuration_in(plans: Mapping[str, Any], config: TaiChiConfig, is_frozen: 
     """
     if CONFIG_KEY in plans:
         known = plans[CONFIG_KEY]
+        if not isinstance(known, dict):
+            raise ValueError(
+                f"{CONFIG_KEY} in the model's plans.json is {known!r}, no configuration: restore the file."
+            )
         if unknown := known.keys() - {field.name for field in fields(TaiChiConfig)}:
             raise ValueError(
                 f"The model's plans.json has {', '.join(sorted(unknown))} under {CONFIG_KEY}, which this version of "
@@ -65,4 +68,4 @@ def configuration_of_model(
     plans = fold.parent / "plans.json"
     if not plans.is_file() or not any(map(has_checkpoint, folds)):
         return config
-    return configuration_in(load_json(str(plans)), config, is_frozen)
+    return configuration_in(require_json(plans, "configurations"), config, is_frozen)

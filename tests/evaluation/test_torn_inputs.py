@@ -30,9 +30,17 @@ READ = [
     ("plan", "nnUNet_raw/Dataset901_Tiny/dataset.json"),
     ("plan", f"{PREPROCESSED}/dataset_fingerprint.json"),
     ("benchmark", f"{PREPROCESSED}/nnUNetPlans.json"),
+    ("benchmark", f"{MODEL}/plans.json"),
     ("benchmark", "plan.yaml"),
 ]
-CONTENTS = [b"{", b"[]", b"{}", b'"x"', b"\xff\xfe\x00"]
+CONTENTS = [b"{", b"[]", b"{}", b'"x"', b"null", b"\xff\xfe\x00", b"[" * 100_000]
+NESTED = [  # well-formed, but of other types further inside
+    ("explain", f"{MODEL}/plans.json", b'"configurations":', b'"configurations": 5, "x":'),
+    ("explain", f"{MODEL}/dataset.json", b'"labels":', b'"labels": null, "x":'),
+    ("mine", f"{PREPROCESSED}/dataset.json", b'"labels":', b'"labels": 5, "x":'),
+    ("mine", f"{PREPROCESSED}/splits_final.json", b'"train": [', b'"train": [5, '),
+    ("mine", f"{PREPROCESSED}/splits_final.json", b'"val":', b'"val": null, "x":'),
+]
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultsTree:
     return tree
 
 
-@pytest.mark.parametrize("content", CONTENTS, ids=repr)
+@pytest.mark.parametrize("content", CONTENTS, ids=lambda content: repr(content[:9]))
 @pytest.mark.parametrize(("command", "file"), READ)
 def test_the_file_is_named_and_nothing_is_raised(
     tree: ResultsTree, capfd: pytest.CaptureFixture[str], command: str, file: str, content: bytes
@@ -60,7 +68,20 @@ def test_the_file_is_named_and_nothing_is_raised(
     assert Path(file).name in text or str(tree.model(TRAINER)) in text
 
 
-@pytest.mark.parametrize("content", CONTENTS, ids=repr)
+@pytest.mark.parametrize(("command", "file", "old", "new"), NESTED)
+def test_other_types_inside_are_named_as_well(
+    tree: ResultsTree, capfd: pytest.CaptureFixture[str], command: str, file: str, old: bytes, new: bytes
+) -> None:
+    content = (tree.root / file).read_bytes()
+    assert old in content
+    (tree.root / file).write_bytes(content.replace(old, new, 1))
+    assert main(COMMANDS[command]) == 1
+    _, _, text = capfd.readouterr().err.rpartition("error: ")
+    assert "--debug" not in text
+    assert Path(file).stem in text
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=lambda content: repr(content[:9]))
 def test_a_torn_split_does_not_keep_from_comparing(tree: ResultsTree, content: bytes) -> None:
     (tree.preprocessed / "splits_final.json").write_bytes(content)
     assert main(COMMANDS["compare"]) == 0
