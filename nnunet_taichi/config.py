@@ -1,4 +1,4 @@
-"""Every constant of the method, once."""
+"""The constants of the method, each in one place."""
 
 from dataclasses import dataclass
 from typing import Literal, get_origin
@@ -6,60 +6,67 @@ from typing import Literal, get_origin
 
 @dataclass(frozen=True)
 class TaiChiConfig:
-    """The method of Wang et al. (JBHI 2024) in numbers and choices; a variant is a `dataclasses.replace` of it.
+    """The numbers and choices of the method of Wang et al. (JBHI 2024). `dataclasses.replace` makes a variant.
 
     Equations and sections are the paper's. Where the paper is silent, the comment says how the value was chosen.
 
     Raises:
-        ValueError: a field has a value that it does not know.
+        ValueError: A field has a value that it does not allow, or fields contradict one another.
     """
 
     # --- what the paths learn (sections III and V)
-    lesion_path_only: bool = False  # model 1 of table I: one U-Net, which has nobody to exchange anything with
-    mutual_learning: Literal["complementary", "consistent"] = "complementary"  # table II: "consistent" both the lesion
+    lesion_path_only: bool = False  # whether there is only the lesion path: one U-Net (model 1 of table I)
+    mutual_learning: Literal["complementary", "consistent"] = "complementary"  # with "complementary", the background
+    # path learns the background; with "consistent", both paths learn the lesion (table II)
 
     # --- network (section III)
-    attention: bool = True  # C2-attention between the bottlenecks (section III-B)
-    attention_scale: Literal["none", "sqrt_positions"] = "none"  # as written; see benchmarks/attention_scale.py
-    attention_gate: bool = False  # a learned factor for each channel, at first 0, of what equations 8-9 add
-    attention_values: Literal["shared", "normalised", "own"] = "shared"  # "shared": equation 7; "normalised": the same,
-    # standardised over positions; "own": each path's
-    head: Literal["none", "mlp", "conv"] = "mlp"  # complementary head; figure 10 (b, c) "mlp", (a) "conv"
-    head_input: Literal["logits", "features"] = "logits"  # what equations 10-11 refine
-    head_order: Literal["negative_first", "positive_first"] = "negative_first"  # figure 10 (c); (b) is the other
-    head_expansion: int = 2  # MLP width on features: 32 -> 64 -> 32
-    head_logit_channels: int = 64  # MLP width on logits, where an expansion of one channel would be two
-    prediction: Literal["fused", "lesion", "background"] = "fused"  # what the host gets: both paths, O_p, or 1 - O_n
+    attention: bool = True  # whether C2-attention connects the bottlenecks of the paths (section III-B)
+    attention_scale: Literal["none", "sqrt_positions"] = "none"  # with "none", attention scores are as in the
+    # paper; with "sqrt_positions", they are divided by sqrt(N), for N positions (see benchmarks/attention_scale.py)
+    attention_gate: bool = False  # whether a learned factor for each channel, at first 0, scales what equations 8-9 add
+    attention_values: Literal["shared", "normalised", "own"] = "shared"  # with "shared", values come from both paths
+    # (equation 7); with "normalised", these are standardised over positions; with "own", each path uses only its own
+    head: Literal["none", "mlp", "conv"] = "mlp"  # with "mlp", the complementary head is that of figure 10 (b, c);
+    # with "conv", that of figure 10 (a); with "none", there is no head
+    head_input: Literal["logits", "features"] = "logits"  # whether equations 10-11 refine logits or features
+    head_order: Literal["negative_first", "positive_first"] = "negative_first"  # with "negative_first",
+    # the head refines the background path first (figure 10 c); with "positive_first", the lesion path (figure 10 b)
+    head_expansion: int = 2  # hidden width of the head on features, as a multiple of their number: 32 -> 64 -> 32
+    head_logit_channels: int = 64  # hidden width of the head on logits (`head_expansion` would give one channel two)
+    prediction: Literal["fused", "lesion", "background"] = "fused"  # what nnU-Net gets: with "fused", both paths
+    # together; with "lesion", O_p of the lesion path; with "background", 1 - O_n of the background path
     lesion_share: float = 0.5  # weight of the lesion path in the fused logits; the background path has the rest
 
     # --- loss (section IV)
-    complementary_loss: bool = True  # equation 18
-    complementary_weight: float = 1.0  # of equation 18
+    complementary_loss: bool = True  # whether the loss has the complementary term (equation 18)
+    complementary_weight: float = 1.0  # weight of the complementary term (equation 18)
     complementary_learner: Literal["both", "background"] = "both"  # which paths get the gradient of equation 18
-    background_dice: Literal["background", "lesion", "both"] = "background"  # dice of the background path: O_n with G_n
-    # (equation 16), 1 - O_n with the lesion, or their mean
-    fused_weight: float = 0.0  # of dice and cross-entropy on the fused output; the paper has none
-    dice_smooth: float = 1e-5  # keeps equation 16 finite on empty sets
-    deep_supervision: bool = True  # the host's scales; the paper has none
+    background_dice: Literal["background", "lesion", "both"] = "background"  # Dice loss of the background path:
+    # with "background", of O_n and G_n (equation 16); with "lesion", of 1 - O_n and the lesion; with "both", the mean
+    fused_weight: float = 0.0  # weight of Dice loss and cross-entropy on the fused output; the paper has no such term
+    dice_smooth: float = 1e-5  # constant that keeps equation 16 finite on empty sets
+    deep_supervision: bool = True  # whether the loss also takes nnU-Net's coarser scales; the paper has one scale
 
     # --- easy to hard (section IV-C)
-    easy_to_hard: bool = True
-    difficulty_terms: Literal["literal", "masked"] = "masked"  # equations 21-22 as written, or sparing the other lesion
-    difficulty_weight: float = 1.0  # of the second term of equations 21-22
-    warmup_fraction: float = 0.25  # of the epochs, for equation 21; the paper gives no length
-    miner_width: float = 0.25  # of the plan's widths, in whole percents, for the U-Net++ that mines; 1: all of them
-    miner_fraction: float = 0.3  # epochs of that U-Net++ for one of TaiChiNet; for both see benchmarks/mining.py
-    near_empty: float = 0.01  # share of the lesion below which a mined set is warned about
+    easy_to_hard: bool = True  # whether training goes from easy to hard pixels
+    difficulty_terms: Literal["literal", "masked"] = "masked"  # with "literal", equations 21-22 are as written;
+    # with "masked", their second term leaves out the lesion pixels that are not in the stage's set
+    difficulty_weight: float = 1.0  # weight of the second term of equations 21-22
+    warmup_fraction: float = 0.25  # share of the epochs for the easy stage (equation 21); the paper gives no length
+    miner_width: float = 0.25  # widths of the U-Net++ that mines, as a share of the plan's, in steps of 0.01
+    miner_fraction: float = 0.3  # epochs of the U-Net++ that mines, as a share of TaiChiNet's
+    # (for `miner_width` and `miner_fraction`, see benchmarks/mining.py)
+    near_empty: float = 0.01  # share of the lesion; the log warns of a mined set (easy or hard) that is smaller
 
     # --- machine
-    cpu_bf16: bool = True  # bf16 and channels_last where the processor has AMX or AVX512-BF16
-    max_lost_epochs: int = 10  # an interrupted training loses at most these, or 1% of a shorter one (never under 1)
+    cpu_bf16: bool = True  # whether to use bf16 and channels_last on a CPU that has AMX or AVX512-BF16
+    max_lost_epochs: int = 10  # most epochs that an interruption costs; at most 1% of the training's, but at least 1
 
     # --- networks to compare with
-    imagenet_weights: str | None = None  # folder of `resnet34.pth` and the like for borrowed encoders; None: random
+    imagenet_weights: str | None = None  # folder with `resnet34.pth` and the like for borrowed encoders; None: random
 
     def __post_init__(self) -> None:
-        """Refuse values that nothing would read."""
+        """Refuse values that are not allowed, and fields that contradict one another."""
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
@@ -73,35 +80,35 @@ class TaiChiConfig:
 
     @property
     def fusion(self) -> tuple[float, float]:
-        """Weights of the background path's logits and the lesion path's in the fused ones."""
+        """Weights of the background path's and of the lesion path's logits in the fused logits."""
         rest = 1 - self.lesion_share
         return (rest if self.mutual_learning == "consistent" else -rest), self.lesion_share
 
 
 _CHOICES = {name: kind.__args__ for name, kind in TaiChiConfig.__annotations__.items() if get_origin(kind) is Literal}
 
-MACHINE = ("cpu_bf16", "max_lost_epochs", "imagenet_weights")  # fields that are no part of the method
+MACHINE = ("cpu_bf16", "max_lost_epochs", "imagenet_weights")  # fields that are not part of the method
 
-OUTPUTS = {  # what `prediction` chooses among, as tables and figures call it
+OUTPUTS = {  # the choices of `prediction`, and what tables and figures call them
     "fused": "fused",
     "lesion": "lesion path",
     "background": "background path",
 }
-PUBLISHED = TaiChiConfig()  # the method of version 0.1.0; if a default above changes, its old value is written here
+PUBLISHED = TaiChiConfig()  # the method of version 0.1.0; if a default above changes, write its old value here
 
 
 @dataclass(frozen=True)
 class PaperProtocol:
-    """How the paper trains (section V-B), whatever the network; where it is silent, the comment says how it is read."""
+    """How the paper trains any network (section V-B). Where the paper is silent, the comment says what was chosen."""
 
-    image_size: int = 224  # pixels a side, to which all images are resized
+    image_size: int = 224  # height and width, in pixels, to which all images are resized
     batch_size: int = 16
-    epochs: int = 40  # each as many images as the fold's training set has
-    learning_rate: float = 1e-4  # of Adam; "initial", but no schedule is given: constant
-    max_rotation: float = 10.0  # degrees to either side, beside the multiples of 90
+    epochs: int = 40  # number of epochs, each of as many images as the fold's training set has
+    learning_rate: float = 1e-4  # of Adam; "initial" in the paper, but without a schedule: constant
+    max_rotation: float = 10.0  # largest rotation to either side, in degrees, in addition to multiples of 90
     gamma: tuple[float, float] = (0.5, 1.5)
-    shear: tuple[float, float] = (0.6, 1.3)  # around 1: read as 1 + the slope; literal slopes leave nothing upright
-    probability: float = 0.5  # of each augmentation, in each image; not given
+    shear: tuple[float, float] = (0.6, 1.3)  # read as 1 + the slope; as slopes, they would leave nothing upright
+    probability: float = 0.5  # of each augmentation, in each image; the paper gives none
 
 
 PAPER = PaperProtocol()

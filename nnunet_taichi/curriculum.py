@@ -1,4 +1,4 @@
-"""From easy to hard (section IV-C): which stage an epoch belongs to."""
+"""Training from easy to hard (section IV-C): which stage an epoch belongs to."""
 
 from enum import IntEnum
 
@@ -6,15 +6,15 @@ from nnunet_taichi.config import TaiChiConfig
 
 
 class Stage(IntEnum):
-    """What the lesion path sees beside the ground truth; the value is also its code in the difficulty maps."""
+    """Pixels that the lesion path learns beside the ground truth. The value is their code in difficulty maps."""
 
-    WHOLE = 0  # nothing: training without easy-to-hard
-    EASY = 1  # equation 21, without complementary loss
-    HARD = 2  # equation 22, with it
+    WHOLE = 0  # no additional pixels: training without easy-to-hard
+    EASY = 1  # easy pixels (equation 21), without the complementary loss
+    HARD = 2  # hard pixels (equation 22), with the complementary loss
 
 
 def warmup_epochs(num_epochs: int, config: TaiChiConfig) -> int:
-    """Return the length of the first stage; a training always ends in the second.
+    """Return the number of epochs in the first stage. At least one epoch is left for the second stage.
 
     >>> warmup_epochs(1000, TaiChiConfig(warmup_fraction=0.25)), warmup_epochs(1, TaiChiConfig(warmup_fraction=1.0))
     (250, 0)
@@ -23,7 +23,7 @@ def warmup_epochs(num_epochs: int, config: TaiChiConfig) -> int:
 
 
 def stage(epoch: int, num_epochs: int, config: TaiChiConfig) -> Stage:
-    """Return the stage of `epoch` (from 0) out of `num_epochs`; pure, so that a resumed run is exact.
+    """Return the stage of `epoch` (from 0) out of `num_epochs`: a pure function, so that a resumed run is exact.
 
     >>> [stage(epoch, 4, TaiChiConfig(warmup_fraction=0.5)).name for epoch in range(4)]
     ['EASY', 'EASY', 'HARD', 'HARD']

@@ -1,9 +1,9 @@
-"""Synthetic breast ultrasound, so that tests and the demo need no data at hand.
+"""Synthetic breast ultrasound, so that tests and the demo need no real data.
 
-A picture is made the way a scanner makes it: a map of echo strength in decibels (layers of tissue, lesions, and the
-background that looks like lesions: fat lobules and posterior shadows), filled with random scatterers, blurred by a
-point spread function that widens with depth, and log-compressed. The speckle therefore has the statistics of real
-speckle. Nothing here is anatomy to learn medicine from.
+A picture is made the way a scanner makes it. It begins as a map of echo strength in decibels: layers of tissue,
+lesions, and background that looks like lesions (fat lobules and posterior shadows). The map is filled with random
+scatterers, blurred by a point spread function that widens with depth, and log-compressed. So the speckle has the
+statistics of real speckle. The anatomy is not realistic: do not use it for medical teaching.
 """
 
 from pathlib import Path
@@ -26,10 +26,11 @@ def phantom(
     """Draw one image, with or without a lesion.
 
     Args:
-        rng: the only source of chance: the same state gives the same picture.
-        size: height and width in pixels, at least 32.
-        lesion: False draws a normal breast, lobules and shadows included.
-        raggedness: amplitude of the lesion's border, as a share of its radius: 0 is an ellipse, 0.25 very ragged.
+        rng: Only source of randomness: the same state gives the same picture.
+        size: Height and width in pixels, at least 32.
+        lesion: Whether there is a lesion; False draws a normal breast, which also has lobules and shadows.
+        raggedness: Amplitude of the border's waves, as a share of the lesion's radius: 0 is an ellipse, 0.25 very
+            ragged.
 
     Returns:
         The grey image (size, size), and the lesion's mask (size, size), empty if there is no lesion.
@@ -41,17 +42,17 @@ def phantom(
 def write_phantoms(
     folder: str | Path, benign: int = 16, malignant: int = 8, normal: int = 4, size: int = 128, seed: int = 0
 ) -> Path:
-    """Write phantoms as BUSI is published: RGB images, 1-bit masks, a folder a class.
+    """Write phantoms in the layout of BUSI: RGB images, 1-bit masks, one folder per class.
 
     The first benign and the first malignant image hold a second lesion, in a mask of its own (`_mask_1.png`).
 
     Args:
-        folder: where `Dataset_BUSI_with_GT` is made.
-        benign: number of images with a smooth lesion.
-        malignant: number of images with a ragged lesion.
-        normal: number of images without a lesion: their masks are empty.
-        size: height and width in pixels.
-        seed: the same seed writes the same files.
+        folder: Folder in which to make `Dataset_BUSI_with_GT`.
+        benign: Number of images with a smooth lesion.
+        malignant: Number of images with a ragged lesion.
+        normal: Number of images without a lesion: their masks are empty.
+        size: Height and width in pixels, at least 32.
+        seed: Seed of the random numbers; the same seed writes the same files.
 
     Returns:
         The path of `Dataset_BUSI_with_GT`.
@@ -81,20 +82,20 @@ def _write_case(stem: Path, image: NDArray[np.uint8], masks: list[NDArray[np.boo
 def _draw(
     rng: np.random.Generator, size: int, lesions: int, raggedness: float
 ) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
-    """Draw an image (size, size) and one mask (size, size) a lesion; lesions do not touch one another."""
+    """Draw an image (size, size) and one mask (size, size) per lesion. Lesions do not touch one another."""
     if size < 32:
         raise ValueError(f"size must be at least 32 pixels, got {size}: lesions would vanish, choose 64 or more")
-    grid: Grid = tuple(np.mgrid[0:size, 0:size] / size)  # depth, then lateral position, in shares of the image
+    grid: Grid = tuple(np.mgrid[0:size, 0:size] / size)  # depth, then lateral position, as shares of the image
     echo_db, gland = _tissue(rng, grid)
     _add_lobules(rng, grid, echo_db)
     _add_shadows(rng, grid, echo_db)
     masks = _add_lesions(rng, grid, echo_db, gland, lesions, raggedness)
-    echo_db -= rng.uniform(6, 16) * grid[0]  # what the scanner's depth gain leaves of the attenuation
+    echo_db -= rng.uniform(6, 16) * grid[0]  # attenuation that the scanner's depth gain does not correct
     return _scan(rng, echo_db), masks
 
 
 def _tissue(rng: np.random.Generator, grid: Grid) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Echo strength in dB of skin, fat, gland, muscle and chest wall; and the depths between which the gland lies."""
+    """Return the echo strength (dB) of skin, fat, gland, muscle and chest wall, and the gland's depths."""
     depth, lateral = grid
     fat, gland, muscle = 0.05, rng.uniform(0.16, 0.28), rng.uniform(0.66, 0.8)
     wall = muscle + rng.uniform(0.1, 0.16)
@@ -108,7 +109,7 @@ def _tissue(rng: np.random.Generator, grid: Grid) -> tuple[NDArray[np.float64], 
 
 
 def _wave(rng: np.random.Generator, lateral: NDArray[np.float64], amplitude: float) -> NDArray[np.float64]:
-    """A smooth curve across the image."""
+    """Return a smooth curve across the image."""
     terms = [
         np.sin(2 * np.pi * (frequency * lateral + rng.random())) / frequency
         for frequency in rng.uniform(0.5, 4, size=3)
@@ -117,7 +118,7 @@ def _wave(rng: np.random.Generator, lateral: NDArray[np.float64], amplitude: flo
 
 
 def _add_lobules(rng: np.random.Generator, grid: Grid, echo_db: NDArray[np.float64]) -> None:
-    """Put fat lobules in: dark like lesions, but flat, smooth, in a bright capsule; they belong to no mask."""
+    """Add fat lobules: dark like lesions, but flat, smooth and in a bright capsule. They belong to no mask."""
     for _ in range(rng.integers(1, 4)):
         centre = rng.uniform(0.15, 0.6), rng.uniform(0.1, 0.9)
         width = rng.uniform(0.07, 0.15)
@@ -127,7 +128,7 @@ def _add_lobules(rng: np.random.Generator, grid: Grid, echo_db: NDArray[np.float
 
 
 def _add_shadows(rng: np.random.Generator, grid: Grid, echo_db: NDArray[np.float64]) -> None:
-    """Darken what lies below a small bright reflector, in a column with soft edges; shadows belong to no mask."""
+    """Add small bright reflectors, each with a shadow below it: a dark column with soft edges, which is in no mask."""
     depth, lateral = grid
     for _ in range(rng.integers(0, 3)):
         top, centre, width = rng.uniform(0.15, 0.55), rng.uniform(0.08, 0.92), rng.uniform(0.03, 0.08)
@@ -136,7 +137,7 @@ def _add_shadows(rng: np.random.Generator, grid: Grid, echo_db: NDArray[np.float
 
 
 def _column(grid: Grid, top: float, centre: float, width: float) -> NDArray[np.float64]:
-    """1 inside a vertical band that starts at `top`, 0 outside, with soft edges."""
+    """Return 1 inside a vertical band that starts at `top` and 0 outside, with soft edges."""
     depth, lateral = grid
     return np.exp(-(np.abs((lateral - centre) / width) ** 4)) / (1 + np.exp(-(depth - top) / 0.02))
 
@@ -149,7 +150,7 @@ def _add_lesions(
     count: int,
     raggedness: float,
 ) -> list[NDArray[np.bool_]]:
-    """Put dark lesions into the gland, side by side, and return their masks; ragged ones are taller and shadow."""
+    """Add dark lesions to the gland, side by side, and return their masks. Ragged ones are taller and cast shadows."""
     masks = []
     for index in range(count):
         height = rng.uniform(0.09, 0.18) * (1 if count == 1 else 0.55)
@@ -160,7 +161,7 @@ def _add_lesions(
         )
         radius = _radius(rng, grid, centre, half, raggedness)
         mask = radius < 1
-        tail_db = rng.uniform(1, 5) if raggedness < 0.15 else rng.uniform(-9, -3)  # enhancement, or a shadow
+        tail_db = rng.uniform(1, 5) if raggedness < 0.15 else rng.uniform(-9, -3)  # enhancement below it, or a shadow
         echo_db += tail_db * _column(grid, centre[0] + half[0], centre[1], 0.8 * half[1])
         echo_db[mask] = rng.uniform(-34, -25) + 2.0 * _texture(rng, mask.shape)[mask]
         masks.append(mask)
@@ -168,7 +169,7 @@ def _add_lesions(
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Smooth noise of unit spread."""
+    """Return smooth noise with standard deviation 1."""
     noise = gaussian_filter(rng.standard_normal(shape), 0.03 * shape[0])
     return noise / noise.std()
 
@@ -176,7 +177,7 @@ def _texture(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.flo
 def _radius(
     rng: np.random.Generator, grid: Grid, centre: tuple[float, float], half: tuple[float, float], raggedness: float
 ) -> NDArray[np.float64]:
-    """Distance from `centre` in units of a closed curve around it: below 1 is inside."""
+    """Return the distance from `centre`, relative to a closed curve around it: below 1 is inside."""
     down, across = (grid[0] - centre[0]) / half[0], (grid[1] - centre[1]) / half[1]
     angle = np.arctan2(down, across)
     border = np.ones_like(angle)
@@ -186,7 +187,7 @@ def _radius(
 
 
 def _scan(rng: np.random.Generator, echo_db: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Turn echo strength into a B-mode image: scatterers, blur that widens with depth, log compression."""
+    """Turn echo strength (dB) into a B-mode image: scatterers, a blur that widens with depth, log compression."""
     amplitude = 10 ** (echo_db / 20)
     scatterers = amplitude * rng.standard_normal((*echo_db.shape, 2)).view(np.complex128)[..., 0]
     depth = np.linspace(0, 1, len(echo_db))[:, None]
@@ -197,5 +198,5 @@ def _scan(rng: np.random.Generator, echo_db: NDArray[np.float64]) -> NDArray[np.
 
 
 def _blur(scatterers: NDArray[np.complex128], lateral: float, axial: float = 0.7) -> NDArray[np.complex128]:
-    """Blur with a Gaussian point spread function (spreads in pixels), keeping the power of white noise."""
+    """Blur with a Gaussian point spread function (spreads in pixels) that keeps the power of white noise."""
     return gaussian_filter(scatterers, (axial, lateral)) * 2 * np.sqrt(np.pi * axial * lateral)

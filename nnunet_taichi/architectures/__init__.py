@@ -1,3 +1,3 @@
-"""Networks; they know nothing of nnU-Net's files or folders."""
+"""Networks. They do not depend on nnU-Net's files or folders."""
 
-TAICHINET = "nnunet_taichi.architectures.taichinet.TaiChiNet"  # as nnU-Net locates it
+TAICHINET = "nnunet_taichi.architectures.taichinet.TaiChiNet"  # the dotted name by which nnU-Net locates it

@@ -1,4 +1,4 @@
-"""AAU-Net (Chen et al., TMI 2022): a U-Net whose stages choose their receptive field by channel, then by position."""
+"""AAU-Net (Chen et al., TMI 2022): a U-Net whose stages weigh receptive fields by channel, then by position."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,18 @@ from nnunet_taichi.architectures.precision import fast_on_cpu
 
 
 class ChannelAttention(nn.Module):
-    """Choose between a dilated 3x3 and a 5x5 convolution, a weight a channel.
+    """Weigh a dilated 3x3 convolution against a 5x5 convolution, with one weight per channel.
 
     Args:
-        channels_in: of the input.
-        channels: of the output, and of the fully connected layers.
+        channels_in: Number of channels of the input.
+        channels: Number of channels of the output, and of the fully connected layers.
     """
 
     def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()
         self.dilated = convolution(channels_in, channels, 3, dilation=3)
         self.wide = convolution(channels_in, channels, 5)
-        # no norm within: pooled features of a single image in training have no statistics
+        # no normalisation here: when training on a single image, pooled features have no batch statistics
         self.weight = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Conv2d(2 * channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, channels, 1)
         )
@@ -36,11 +36,11 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """Choose between the channel attention's features and a plain 3x3 convolution, a weight a position.
+    """Weigh the channel attention's features against a plain 3x3 convolution, with one weight per position.
 
     Args:
-        channels_in: of the module's input.
-        channels: of the output.
+        channels_in: Number of channels of the module's input.
+        channels: Number of channels of the output.
     """
 
     def __init__(self, channels_in: int, channels: int) -> None:
@@ -53,14 +53,19 @@ class SpatialAttention(nn.Module):
         self.merge = nn.Sequential(merge, nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
-        """Return features like `chosen`, (B, channels, H, W), of these and of the input x (B, channels_in, H, W)."""
+        """Return features (B, channels, H, W).
+
+        Args:
+            x: Input of the module, (B, channels_in, H, W).
+            chosen: Features of the channel attention, (B, channels, H, W).
+        """
         plain = self.plain(x)
         weight = self.weight(chosen + plain).sigmoid()  # (B, 1, H, W)
         return self.merge(_shares(weight, chosen, plain))
 
 
 class HybridAdaptiveAttention(nn.Module):
-    """All that a stage consists of: both attentions, from `channels_in` to `channels` channels."""
+    """A whole stage: channel attention, then spatial attention, from `channels_in` to `channels` channels."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()
@@ -73,16 +78,17 @@ class HybridAdaptiveAttention(nn.Module):
 
 
 class AAUNet(nn.Module):
-    """U-Net with one hybrid adaptive attention module a stage; any image size.
+    """U-Net with one hybrid adaptive attention module per stage, for any image size.
 
-    The paper's 29.2 M parameters (3 channels, 1 class) decided what its description leaves open: modules end in a 3x3
-    convolution, fully connected layers have the module's width, and features go up without a convolution of their own.
+    The AAU-Net paper leaves details open. They were chosen to match its 29.2 M parameters (3 channels, 1 class):
+    modules end in a 3x3 convolution, fully connected layers have the module's width, and upsampling has no convolution
+    of its own.
 
     Args:
-        input_channels: channels of the image.
-        num_classes: channels of the logits.
-        cpu_bf16: see `fast_on_cpu`.
-        features_per_stage: widths of at most five stages.
+        input_channels: Number of channels of the image.
+        num_classes: Number of channels of the logits.
+        cpu_bf16: Whether the forward pass may use bf16 on a CPU; see `fast_on_cpu`.
+        features_per_stage: Number of channels of each stage; at most five stages.
     """
 
     def __init__(
@@ -119,5 +125,5 @@ class AAUNet(nn.Module):
 
 
 def _shares(weight: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Return both, concatenated: the first times `weight`, the second times what is left of it to 1."""
+    """Return `weight * first` and `(1 - weight) * second`, concatenated along the channels."""
     return cat((weight * first, (1 - weight) * second), 1)

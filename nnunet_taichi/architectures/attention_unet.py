@@ -1,4 +1,4 @@
-"""Attention U-Net (Oktay et al., MIDL 2018): a U-Net whose skips are gated by what the decoder has seen."""
+"""Attention U-Net (Oktay et al., MIDL 2018): a U-Net in which the decoder's features gate the skips."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from nnunet_taichi.architectures.unet import PaperUNet
 
 
 class AttentionGate(nn.Module):
-    """Additive grid gate: a weight a position, sigmoid(psi(ReLU(W_x x + W_g g))), from skip x and gating signal g.
+    """Additive grid gate: one weight per position, sigmoid(psi(ReLU(W_x x + W_g g))), of skip x and gating signal g.
 
     Args:
-        channels: of x and of g.
-        conv_op: the convolution, 2D or 3D.
+        channels: Number of channels of x and of g.
+        conv_op: Class of the convolution, 2D or 3D.
     """
 
     def __init__(self, channels: int, conv_op: type[nn.Module]) -> None:
@@ -33,7 +33,7 @@ class AttentionGate(nn.Module):
 
 
 class AttentionUNet(PaperUNet):
-    """The paper's U-Net, of any plan's widths, with a gate on each skip; 8.73 M parameters at 32 to 512.
+    """The paper's U-Net with a gate on each skip. It takes its widths from any plan: 32 to 512 give 8.73 M parameters.
 
     The gating signal of a skip is the decoder's upsampled feature map, which carries the coarser context.
     """
@@ -46,7 +46,7 @@ class AttentionUNet(PaperUNet):
 
     @fast_on_cpu
     def forward(self, image: Tensor) -> Tensor:
-        """Return the logits (B, num_classes, *spatial) of images (B, C, *spatial), divisible by all strides."""
+        """Return the logits (B, num_classes, *spatial) of images (B, C, *spatial) whose sizes all strides divide."""
         *skips, x = self.encoder(image)
         decoder = self.decoder
         for up, gate, stage, skip in zip(decoder.transpconvs, self.gates, decoder.stages, skips[::-1], strict=True):

@@ -1,4 +1,4 @@
-"""Encoders that networks of the literature borrow, and their weights."""
+"""Encoders that networks of the literature share, and their ImageNet weights."""
 
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,17 +10,19 @@ SUFFIXES = (".safetensors", ".pth")
 
 
 def resnet34(input_channels: int, layers: tuple[int, ...] = (0, 1, 2, 3, 4)) -> nn.Module:
-    """Build ResNet-34 (He et al., CVPR 2016) with random weights; its residual branches start open, as torchvision's.
+    """Build ResNet-34 (He et al., CVPR 2016) with random weights.
+
+    As in torchvision, the last normalisation of each residual branch does not start at zero.
 
     Args:
-        input_channels: channels of the image.
-        layers: which outputs to return: 0 the stem (1/2, 64 channels), 1 to 4 the stages (1/4, 1/8, 1/16, 1/32; 64,
-            128, 256, 512 channels).
+        input_channels: Number of channels of the image.
+        layers: Numbers of the outputs to return: 0 is the stem (1/2 of the size, 64 channels), 1 to 4 are the stages
+            (1/4, 1/8, 1/16, 1/32; 64, 128, 256, 512 channels).
 
     Returns:
         A module that maps an image (B, C, H, W) to the list of these feature maps.
     """
-    import timm  # lazily: the look-up of trainers needs none of it
+    import timm  # lazily: looking up a trainer does not need it
 
     return timm.create_model(
         "resnet34", features_only=True, out_indices=layers, in_chans=input_channels, zero_init_last=False
@@ -28,19 +30,19 @@ def resnet34(input_channels: int, layers: tuple[int, ...] = (0, 1, 2, 3, 4)) -> 
 
 
 def load_imagenet_weights(encoders: dict[str, nn.Module], folder: str | Path) -> None:
-    """Load a network's encoders from files that lie at hand; nothing is downloaded.
+    """Load a network's encoders from local files. Nothing is downloaded.
 
-    The first convolution is adapted to the image's channels, and position embeddings to the grid, as timm does it.
+    As in timm, the first convolution is adapted to the image's channels, and position embeddings to the grid.
 
     Args:
-        encoders: timm's name of each, as "resnet34".
-        folder: holds `<name>.safetensors` or `<name>.pth`, in timm's or torchvision's format.
+        encoders: Encoders by timm's name, for example "resnet34".
+        folder: Folder with `<name>.safetensors` or `<name>.pth`, in timm's or torchvision's format.
 
     Raises:
-        ValueError: the network borrows no encoder, or a file holds another one's weights.
-        FileNotFoundError: a file is missing.
+        ValueError: There are no encoders, or a file does not hold the weights of its encoder.
+        FileNotFoundError: A file is missing.
     """
-    from safetensors import SafetensorError  # lazily, as timm, which brings it
+    from safetensors import SafetensorError  # lazily, as timm, which depends on it
 
     if not encoders:
         raise ValueError("imagenet_weights is set, but this network has no encoder that was trained on ImageNet.")
@@ -55,10 +57,10 @@ def load_imagenet_weights(encoders: dict[str, nn.Module], folder: str | Path) ->
 
 
 def _read_weights(name: str, encoder: nn.Module, file: Path) -> dict[str, Tensor]:
-    """Return an encoder's state dict from a file, by way of timm's own network of that name.
+    """Return an encoder's state dict from a file, read through timm's own network of that name.
 
     Raises:
-        KeyError: the file lacks some, which timm would leave random.
+        KeyError: The file lacks some weights, which timm would leave random.
     """
     import timm
 

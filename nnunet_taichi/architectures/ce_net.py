@@ -12,17 +12,17 @@ from nnunet_taichi.architectures.precision import fast_on_cpu
 
 WIDTHS = (64, 128, 256, 512)  # ResNet-34's channels at 1/4, 1/8, 1/16, 1/32
 DILATIONS = (1, 3, 5)
-POOLS = (2, 3, 5, 6)  # kernel and stride
+POOLS = (2, 3, 5, 6)  # kernel size, which is also the stride
 FINAL_WIDTH = 32  # channels before the logits
 
 
 class DenseAtrousBlock(nn.Module):
-    """DAC: four cascades of atrous convolutions, of receptive fields 3, 7, 9 and 19, on top of the identity.
+    """DAC: four cascades of atrous convolutions, with receptive fields 3, 7, 9 and 19, added to the input.
 
-    The cascades share their convolutions, which have no norm; a ReLU ends each cascade, none lies within.
+    The cascades share their convolutions, which have no normalisation. Each cascade ends in its only ReLU.
 
     Args:
-        channels: of the features, kept throughout.
+        channels: Number of channels of the features, which does not change.
     """
 
     def __init__(self, channels: int) -> None:
@@ -31,7 +31,7 @@ class DenseAtrousBlock(nn.Module):
         self.pointwise = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, channels, H, W) of the same."""
+        """Return features of the same shape as `x`, (B, channels, H, W)."""
         (a, b, c), d = self.atrous, self.pointwise
         first = a(x)
         second = b(first)
@@ -39,18 +39,18 @@ class DenseAtrousBlock(nn.Module):
 
 
 class ResidualMultiKernelPooling(nn.Module):
-    """RMP: the features, and one channel a pooling kernel that tells the context at its scale.
+    """RMP: add one channel to the features for each pooling kernel, with the context at the scale of that kernel.
 
     Args:
-        channels: of the features.
+        channels: Number of channels of the features.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.squeeze = nn.Conv2d(channels, 1, 1)  # the same for all kernels, as the parameter count has it
+        self.squeeze = nn.Conv2d(channels, 1, 1)  # shared by all kernels, as the published parameter count implies
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, channels + 4, H, W) of (B, channels, H, W); a kernel is no larger than the map."""
+        """Return (B, channels + 4, H, W) of (B, channels, H, W). Kernels larger than the map are cut to its size."""
         height, width = x.shape[2:]
         pooled = [F.max_pool2d(x, (min(kernel, height), min(kernel, width))) for kernel in POOLS]
         maps = [
@@ -60,12 +60,12 @@ class ResidualMultiKernelPooling(nn.Module):
 
 
 class CENet(nn.Module):
-    """ResNet-34, DAC, RMP and a decoder that adds the skips; any image size, 29.0 M parameters.
+    """ResNet-34, DAC, RMP and a decoder that adds the skips, for any image size; 29.0 M parameters.
 
     Args:
-        input_channels: channels of the image; the first convolution is made for them.
-        num_classes: channels of the logits.
-        cpu_bf16: see `fast_on_cpu`.
+        input_channels: Number of channels of the image and of the first convolution.
+        num_classes: Number of channels of the logits.
+        cpu_bf16: Whether the forward pass may use bf16 on a CPU; see `fast_on_cpu`.
     """
 
     def __init__(self, input_channels: int, num_classes: int, cpu_bf16: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""The head through which the two paths correct each other (equations 10-12, figure 10)."""
+"""The head in which the two paths correct each other (equations 10-12, figure 10)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,23 +10,25 @@ from torch.utils.checkpoint import checkpoint
 
 from nnunet_taichi.architectures.piecewise_linear import PiecewiseLinear
 
-AT_ONCE = 2**18  # pixels whose hidden maps exist at one time: 64 channels of them are 64 MiB in float32
+AT_ONCE = 2**18  # most pixels whose hidden maps exist at the same time: with 64 channels, they take 64 MiB in float32
 
 
 class ComplementaryHead(nn.Module):
-    """Two MLPs that refine each path from the complement of the other, one after the other.
+    """Two MLPs, one for each path. One after the other, they refine a path from the complement of the other path.
 
-    In logits z, with s the sigmoid: z_n = z'_n + MLP_n(1 - s(z'_p)), then z_p = z'_p + MLP_p(1 - s(z_n)). An MLP acts
-    on each position alone: a 1x1 convolution up, ReLU, a 1x1 convolution down. Its hidden maps, 128 of the image's
-    size, are not kept: the backward pass computes them again, or on a CPU with one class does without them.
+    In logits z, with s the sigmoid: z_n = z'_n + MLP_n(1 - s(z'_p)), then z_p = z'_p + MLP_p(1 - s(z_n)). An MLP treats
+    each position alone: a 1x1 convolution to `hidden` channels, ReLU, and a 1x1 convolution back. The hidden maps of
+    both MLPs, 128 of the image's size by default, are not kept. The backward pass computes them again; on a CPU with
+    one class, it does not need them.
 
     Args:
-        num_classes: channels of the logits (or features) that come in.
-        hidden: channels between up and down.
-        dim: 2 or 3 spatial dimensions.
-        kernel_size: 1 for the MLP (figure 10 b, c), 3 for the convolutional head (a).
-        positive_first: refine the lesion path first (figure 10 b).
-        consistent: both paths learn the lesion (table II), so that each gets the other's probability as it is.
+        num_classes: Number of channels of the logits (or features) to refine.
+        hidden: Number of channels of the hidden maps of each MLP.
+        dim: Number of spatial dimensions, 2 or 3.
+        kernel_size: Kernel size: 1 for the MLP (figure 10 b, c), 3 for the convolutional head (figure 10 a).
+        positive_first: Whether the lesion path is refined first (figure 10 b).
+        consistent: Whether both paths learn the lesion (table II). If so, each MLP gets the other path's probability
+            and not its complement.
     """
 
     def __init__(
@@ -48,18 +50,18 @@ class ComplementaryHead(nn.Module):
                 conv(hidden, num_classes, kernel_size, padding=kernel_size // 2),
             )
 
-        # the name keeps the host's -pretrained_weights from asking for the same number of classes
+        # nnU-Net's -pretrained_weights skips layers of this name, so that the number of classes may differ
         self.seg_layers = nn.ModuleDict({"negative": block(), "positive": block()})
         self.pointwise, self.positive_first = kernel_size == 1, positive_first
         self.consistent = consistent
-        self.channels = 6 * num_classes  # kept for the backward pass: logits, probabilities, complements of both
+        self.channels = 6 * num_classes  # kept for the backward pass: logits, probabilities, complements of both paths
 
     def forward(self, negative_logits: Tensor, positive_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Refine both paths.
 
         Args:
-            negative_logits: z'_n, (B, num_classes, *spatial).
-            positive_logits: z'_p, of the same shape.
+            negative_logits: Logits z'_n, (B, num_classes, *spatial).
+            positive_logits: Logits z'_p, of the same shape.
 
         Returns:
             z_n and z_p, of the same shape.
@@ -73,11 +75,11 @@ class ComplementaryHead(nn.Module):
         return negative_logits, positive_logits
 
     def refine_scales(self, negative: Sequence[Tensor], positive: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Refine both paths at several scales; MLPs, which know no neighbours, take the pixels of all at once.
+        """Refine both paths at several scales. MLPs treat each pixel alone, so they take those of all scales at once.
 
         Args:
-            negative: z'_n of each scale, (B, num_classes, *spatial).
-            positive: z'_p of each scale, of the same shapes.
+            negative: Logits z'_n of each scale, (B, num_classes, *spatial).
+            positive: Logits z'_p of each scale, of the same shapes.
 
         Returns:
             z_n and z_p of each scale, of the same shapes.
@@ -85,13 +87,13 @@ class ComplementaryHead(nn.Module):
         if not self.pointwise:
             return [self(n, p) for n, p in zip(negative, positive, strict=True)]
         shapes = [logits.shape for logits in positive]
-        row = (-1, *[1] * (len(shapes[0]) - 3))  # all pixels in a row, as an image of one pixel's width
+        row = (-1, *[1] * (len(shapes[0]) - 3))  # all pixels in a row: an image that is one pixel wide
         both = (torch.cat([logits.flatten(2) for logits in path], 2).unflatten(2, row) for path in (negative, positive))
         parts = (z.flatten(2).split([shape[2:].numel() for shape in shapes], 2) for z in self(*both))
         return [(n.reshape(shape), p.reshape(shape)) for n, p, shape in zip(*parts, shapes, strict=True)]
 
     def _correct(self, name: str, other: Tensor) -> Tensor:
-        """Return what a path's MLP makes of the other path's logits, of their shape."""
+        """Return the correction that a path's MLP computes from the other path's logits, of the same shape."""
         block: Any = self.seg_layers[name]
         up, _, down = block
         probability = other.sigmoid()

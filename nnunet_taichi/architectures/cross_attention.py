@@ -7,21 +7,23 @@ from torch import Tensor, nn
 
 
 class ChannelToSpatialCrossAttention(nn.Module):
-    """C2-attention: each path's channels attend to the channels of both (equations 6-9).
+    """C2-attention: each path's channels attend to the channels of both paths (equations 6-9).
 
-    Keys and values of each path are compacted to half the channels and concatenated, so that the C x C score relates a
-    path's channels to those of both paths. The cost grows with C^2 N: linear in the number of positions N.
+    Each path's keys and values are compacted to half the channels; those of both paths are concatenated. So the C x C
+    score relates a path's channels to those of both paths. The cost grows with C^2 N: linearly with the number of
+    positions N.
 
     Args:
-        channels: C, even.
-        dim: 2 or 3 spatial dimensions.
-        scaled: divide the score by sqrt(N). The paper shows no factor; without one the softmax saturates as N grows.
-        gated: Whether a learned factor for each channel, at first 0, weighs what attention adds to a path.
-        values: "shared", those of both paths (equation 7); "normalised", the same with zero mean and unit variance over
-            the positions of an image; or "own", each path's alone.
+        channels: Number of channels C, even.
+        dim: Number of spatial dimensions, 2 or 3.
+        scaled: Whether to divide the score by sqrt(N). The paper shows no such factor, but without one the softmax
+            saturates as N grows.
+        gated: Whether a learned factor for each channel, at first 0, scales what attention adds to a path.
+        values: Kind of the values: "shared", those of both paths (equation 7); "normalised", the same with zero mean
+            and unit variance over the positions of an image; or "own", those of the path alone.
 
     Raises:
-        ValueError: `channels` is odd, so that it cannot be halved.
+        ValueError: `channels` is odd, so it cannot be halved.
     """
 
     def __init__(
@@ -39,17 +41,17 @@ class ChannelToSpatialCrossAttention(nn.Module):
         self.scaled, self.values = scaled, values
 
     def forward(self, negative: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
-        """Enhance both paths' deepest features.
+        """Enhance the deepest features of both paths.
 
         Args:
-            negative: F_n, (B, C, *spatial).
-            positive: F_p, of the same shape.
+            negative: Features F_n, (B, C, *spatial).
+            positive: Features F_p, of the same shape.
 
         Returns:
             F'_n and F'_p, of the same shape.
 
         Raises:
-            ValueError: the shapes differ.
+            ValueError: The shapes differ.
         """
         if negative.shape != positive.shape:
             raise ValueError(f"Both paths need one shape, got {tuple(negative.shape)} and {tuple(positive.shape)}.")
@@ -64,7 +66,7 @@ class ChannelToSpatialCrossAttention(nn.Module):
         return negative + added_n, positive + added_p  # eq. 8 and 9
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Return Softmax(Q K^T) V, at least in float32: half precision overflows in sums over many positions."""
+        """Return Softmax(Q K^T) V, in float32 or better: sums over many positions overflow in half precision."""
         with torch.autocast(query.device.type, enabled=False):
             q, k, v = (t.flatten(2).to(torch.promote_types(t.dtype, torch.float32)) for t in (query, key, value))
             if self.values == "normalised":

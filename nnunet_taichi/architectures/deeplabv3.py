@@ -10,12 +10,12 @@ WIDTH = 256  # channels before the logits
 
 
 class DeepLabV3(nn.Module):
-    """Atrous spatial pyramid pooling on ResNet-50 with output stride 8; any image size.
+    """Atrous spatial pyramid pooling on ResNet-50 with output stride 8, for any image size.
 
     Args:
-        input_channels: channels of the image; the first convolution is made for them.
-        num_classes: channels of the logits.
-        cpu_bf16: see `fast_on_cpu`.
+        input_channels: Number of channels of the image and of the first convolution.
+        num_classes: Number of channels of the logits.
+        cpu_bf16: Whether the forward pass may use bf16 on a CPU; see `fast_on_cpu`.
     """
 
     def __init__(self, input_channels: int, num_classes: int, cpu_bf16: bool = True) -> None:
@@ -34,7 +34,7 @@ class DeepLabV3(nn.Module):
         """Return logits (B, num_classes, H, W) of images (B, C, H, W).
 
         Raises:
-            ValueError: one image in training, whose pooled features cannot be normalised over the batch.
+            ValueError: A training batch has one image, whose pooled features cannot be normalised over the batch.
         """
         if self.training and len(image) == 1:
             raise ValueError("DeepLabV3 trains on 2 images or more (a GPU): raise batch_size in the plans.")

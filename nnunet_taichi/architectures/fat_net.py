@@ -1,4 +1,4 @@
-"""FAT-Net (Wu et al., Medical Image Analysis 2022): a CNN beside a transformer, and skips that are adapted."""
+"""FAT-Net (Wu et al., Medical Image Analysis 2022): a CNN beside a transformer, and adapted skips."""
 
 from itertools import pairwise
 from typing import Any
@@ -10,29 +10,29 @@ from nnunet_taichi.architectures.blocks import Output, convolution, decoder_bloc
 from nnunet_taichi.architectures.padding import padded
 from nnunet_taichi.architectures.precision import fast_on_cpu
 
-PATCH = 16  # of the transformer; the CNN ends at the same resolution
+PATCH = 16  # patch size of the transformer, in pixels; the CNN ends at the same resolution
 TRANSFORMER_WIDTH = 192
 WIDTHS = (64, 128, 256, 512)  # ResNet-34's channels at 1/2, 1/4, 1/8, 1/16
-REPETITIONS = (6, 4, 2)  # of the adaptation at 1/2, 1/4, 1/8; most plausibly most at the shallowest skip
+REPETITIONS = (6, 4, 2)  # of the adaptation at 1/2, 1/4, 1/8; most at the shallowest skip is most plausible
 REDUCTION = 16  # of squeeze-and-excitation
 FINAL_WIDTH = 32  # channels before the logits
 
 
 def excitation(channels: int) -> nn.Sequential:
-    """Return the gate of squeeze-and-excitation (Hu et al., CVPR 2018): a weight in 0 to 1 a channel."""
+    """Return the gate of squeeze-and-excitation (Hu et al., CVPR 2018): one weight from 0 to 1 per channel."""
     inner = channels // REDUCTION
     squeeze, restore = nn.Conv2d(channels, inner, 1), nn.Conv2d(inner, channels, 1)
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), squeeze, nn.ReLU(), restore, nn.Sigmoid())
 
 
 class FeatureAdaptation(nn.Module):
-    """FAM: the sum of a 3x3 and a 1x1 convolution, each with a ReLU, several times in a row with the same weights.
+    """FAM: the sum of a 3x3 and a 1x1 convolution, each with a ReLU, applied repeatedly with the same weights.
 
-    There is no norm: one set of statistics would not fit all repetitions.
+    There is no normalisation: one set of statistics would not fit all repetitions.
 
     Args:
-        channels: of the skip, kept throughout.
-        repetitions: how often it is applied.
+        channels: Number of channels of the skip, which does not change.
+        repetitions: Number of times that the module is applied.
     """
 
     def __init__(self, channels: int, repetitions: int) -> None:
@@ -41,32 +41,32 @@ class FeatureAdaptation(nn.Module):
         self.wide, self.narrow = nn.Conv2d(channels, channels, 3, padding=1), nn.Conv2d(channels, channels, 1)
 
     def forward(self, skip: Tensor) -> Tensor:
-        """Return the adapted skip, (B, channels, H, W) of the same."""
+        """Return the adapted skip, of the same shape (B, channels, H, W)."""
         for _ in range(self.repetitions):
             skip = self.wide(skip).relu() + self.narrow(skip).relu()
         return skip
 
 
 class FATNet(nn.Module):
-    """ResNet-34 without its max-pool beside DeiT-tiny, and a slim decoder that adds adapted skips; any image size.
+    """ResNet-34 without max-pooling beside DeiT-tiny, and a narrow decoder that adds adapted skips; any image size.
 
-    28.66 M parameters at 1 channel and 2 classes, 28.7 M as published. CE-Net's decoder block goes the last step to
-    full size, too: which layer does, the count does not tell.
+    It has 28.66 M parameters at 1 channel and 2 classes; 28.7 M are published. A decoder block of CE-Net also does the
+    last step, to full size. The published number does not tell which layer does this step.
 
     Args:
-        input_channels: channels of the image; both encoders' first convolutions are made for them.
-        num_classes: channels of the logits.
-        cpu_bf16: see `fast_on_cpu`.
+        input_channels: Number of channels of the image and of both encoders' first convolutions.
+        num_classes: Number of channels of the logits.
+        cpu_bf16: Whether the forward pass may use bf16 on a CPU; see `fast_on_cpu`.
     """
 
     def __init__(self, input_channels: int, num_classes: int, cpu_bf16: bool = True) -> None:
         super().__init__()
-        import timm  # lazily: the look-up of trainers needs none of it
+        import timm  # lazily: looking up a trainer does not need it
 
         self.cpu_bf16 = cpu_bf16
         self.cnn = resnet34(input_channels, layers=(1, 2, 3, 4))
         self.cnn.maxpool = nn.Identity()
-        self.transformer: Any = timm.create_model(  # its position embedding, of 224 px, is resampled to the image
+        self.transformer: Any = timm.create_model(  # its position embedding for 224 pixels is resampled to the image
             "deit_tiny_patch16_224", pretrained=False, in_chans=input_channels, num_classes=0, dynamic_img_size=True
         )
         *skip_widths, bottom = WIDTHS

@@ -1,4 +1,4 @@
-"""Any image size for networks that need a divisor."""
+"""Padding, so that networks that need sizes with a certain divisor take any image size."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 
 def padded(divisor: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let a network's `forward(image)` see heights and widths divisible by `divisor`: repeat the border, then crop.
+    """Pad what a network's `forward(image)` gets, so that `divisor` divides height and width, and crop what it returns.
 
-    The padding is split between both sides. The forward may return a tensor of the image's size, or a list of them.
+    The padding repeats the border and is split between both sides. `forward` may return a tensor of the image's size,
+    or a list of such tensors.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:

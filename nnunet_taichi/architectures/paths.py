@@ -1,4 +1,4 @@
-"""One path of TaiChiNet: a U-Net of nnU-Net's kind, as the plan describes it."""
+"""One path of TaiChiNet: a U-Net with nnU-Net's encoder and decoder, as the plan describes it."""
 
 from collections.abc import Sequence
 from pydoc import locate
@@ -9,18 +9,18 @@ from torch import nn
 HOST_UNETS = "dynamic_network_architectures.architectures.unet"
 
 
-UNet = Any  # torch declares a module's attributes as tensors, so that a type would hide encoder and decoder
+UNet = Any  # torch declares a module's attributes as tensors, so a narrower type would hide encoder and decoder
 
 
 def build_path(unet_class: type[nn.Module] | str | None, **unet_kwargs: Any) -> UNet:
-    """Build and initialise one U-Net; its own initialiser stays off what TaiChiNet adds.
+    """Build one U-Net and initialise it here, so that its initialiser does not touch what TaiChiNet adds.
 
     Args:
-        unet_class: class or dotted name; by default the host's plain or residual U-Net, whichever `unet_kwargs` fit.
-        unet_kwargs: its arguments.
+        unet_class: Class or dotted name; by default nnU-Net's plain or residual U-Net, whichever fits `unet_kwargs`.
+        unet_kwargs: Keyword arguments of the class.
 
     Raises:
-        ValueError: there is no such class, or it has no encoder and decoder of nnU-Net's kind.
+        ValueError: There is no such class, or its networks do not have nnU-Net's encoder and decoder.
     """
     if unet_class is None:
         kind = "ResidualEncoderUNet" if "n_blocks_per_stage" in unet_kwargs else "PlainConvUNet"
@@ -40,13 +40,14 @@ def build_path(unet_class: type[nn.Module] | str | None, **unet_kwargs: Any) -> 
 
 
 def prune_outputs(paths: Sequence[UNet], kept: int) -> int:
-    """Drop the output layers that no loss reaches and return how many stay.
+    """Drop the output layers that no loss reaches, and return how many stay.
 
-    A layer without a gradient breaks distributed training. Where one is dropped, the decoder hands on its features.
+    A layer without a gradient breaks distributed training. In place of a dropped layer's logits, the decoder returns
+    features.
 
     Args:
-        paths: the U-Nets.
-        kept: scales to keep, finest first.
+        paths: U-Nets to change.
+        kept: Number of scales to keep, finest first.
     """
     for path in paths:
         layers = path.decoder.seg_layers  # coarsest first

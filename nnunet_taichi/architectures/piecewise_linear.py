@@ -11,8 +11,8 @@ class PiecewiseLinear(torch.autograd.Function):
     """Evaluate sum_i v_i ReLU(w_i x + b_i) + c at many x, exactly, without keeping the hidden layer.
 
     Such a function is linear between the kinks -b_i / w_i. So each x needs a search among the kinks, one multiplication
-    and one addition, and its gradient is a slope. Computed as convolutions, 64 hidden units read and write 64 maps of
-    the image's size several times: on a CPU a third of TaiChiNet's training step.
+    and one addition, and its gradient is a slope. As convolutions, 64 hidden units read and write 64 maps of the
+    image's size several times; on a CPU, this takes a third of TaiChiNet's training step.
     """
 
     @staticmethod
@@ -20,11 +20,11 @@ class PiecewiseLinear(torch.autograd.Function):
         """Return the function's values, of the shape of `x`.
 
         Args:
-            ctx: Keeps what the backward pass needs.
-            x: Inputs, any shape.
+            ctx: Context that keeps what the backward pass needs.
+            x: Inputs, of any shape.
             w: Weights of the hidden units, (H,).
-            b: Their biases, (H,).
-            v: Weights of their outputs, (H,).
+            b: Biases of the hidden units, (H,).
+            v: Weights of the hidden units' outputs, (H,).
             c: Bias of the output, (1,).
         """
         never = torch.where(b > 0, -torch.inf, torch.inf)  # a unit with w = 0 has no kink: it is always on, or never
@@ -41,7 +41,7 @@ class PiecewiseLinear(torch.autograd.Function):
         """Return the gradients of all arguments, from sums over the inputs of each segment."""
         x, segment, slopes, w, b, v, order = ctx.saved_tensors
         segments = segment.flatten()
-        zeros = torch.zeros_like(slopes, dtype=torch.float64)  # for sums of many terms
+        zeros = torch.zeros_like(slopes, dtype=torch.float64)  # float64 for sums of many terms
         parts = (part.flatten().double() for part in (gradient, gradient * x))
         sums = torch.stack([zeros.index_add(0, segments, part) for part in parts]).to(x.dtype)  # (2, H + 1)
         below = sums.cumsum(1)[:, :-1]
@@ -52,7 +52,10 @@ class PiecewiseLinear(torch.autograd.Function):
 
 
 def _sum_active(values: Tensor, w: Tensor) -> Tensor:
-    """Sum the values of the units that are on in each segment, (H,) -> (H + 1,); units with w < 0 are on below it."""
+    """Sum the values of the units that are on in each segment, (H,) -> (H + 1,).
+
+    A unit is on above its kink, or below it if w < 0.
+    """
     below = torch.where(w < 0, 0, values).cumsum(0)
     above = torch.where(w < 0, values, 0).flip(0).cumsum(0).flip(0)
     zero = values.new_zeros(1)

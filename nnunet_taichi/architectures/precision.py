@@ -1,4 +1,4 @@
-"""Fast arithmetic where the host has none: bf16 on CPU."""
+"""Fast arithmetic on a CPU, where nnU-Net uses float32: bf16."""
 
 from collections.abc import Callable
 from functools import cache, wraps
@@ -10,15 +10,16 @@ from torch import Tensor, nn
 
 @cache
 def cpu_has_bf16() -> bool:
-    """Tell whether this processor multiplies bf16 (AMX or AVX512-BF16); elsewhere bf16 is slower than float32."""
+    """Tell whether this CPU multiplies bf16 (AMX or AVX512-BF16). On other CPUs, bf16 is slower than float32."""
     checks = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
     return any(check is not None and check() for check in checks)
 
 
 def fast_on_cpu(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a network's `forward(image)` under bf16 autocast in channels_last on such a CPU, if its `cpu_bf16` is true.
+    """Run a network's `forward(image)` in bf16 autocast and channels_last on a CPU that multiplies bf16.
 
-    On other devices nothing changes: there the host chooses the precision.
+    This happens only if the network's `cpu_bf16` is true. On other devices nothing changes: there nnU-Net chooses the
+    precision.
     """
 
     @wraps(forward)
@@ -33,7 +34,7 @@ def fast_on_cpu(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _float32(output: Any) -> Any:
-    """Return the same nest of lists and tuples with float32 tensors (or None): the host adds up logits."""
+    """Return the same nested lists and tuples with float32 tensors (or None), since nnU-Net adds up logits."""
     if output is None:
         return None
     if isinstance(output, Tensor):

@@ -1,4 +1,4 @@
-"""RFNet (Wang, Liang and Zhang, MICCAI 2021): a second pass looks harder where the first is expected to err."""
+"""RFNet (Wang, Liang and Zhang, MICCAI 2021): a second pass gives more weight to where the first is expected to err."""
 
 from typing import Any
 
@@ -11,23 +11,23 @@ from nnunet_taichi.architectures.padding import padded
 from nnunet_taichi.architectures.precision import fast_on_cpu
 
 DIVISOR = 32  # the encoder's total stride
-WIDTHS = (256, 128, 64, 64)  # of the decoder's blocks, at 1/16, 1/8, 1/4 and 1/2
+WIDTHS = (256, 128, 64, 64)  # channels of the decoder's blocks, at 1/16, 1/8, 1/4 and 1/2
 RESIDUAL_WIDTH = 64
 HEAD_WIDTH = 32
 
 
 class RFNet(nn.Module):
-    """An encoder-decoder on ResNet-34 that feeds a map of its own errors back to its encoder; any image size.
+    """An encoder-decoder on ResNet-34 that feeds a map of its expected errors back to its encoder, for any image size.
 
-    21.95 M parameters at 3 channels and 1 class, 22.0 M as published. The paper names the parts, not all their widths;
-    the count is met by the blocks and the head of CE-Net (Gu et al., TMI 2019), and by a residual map that sees all
-    four of the decoder's blocks.
+    It has 21.95 M parameters at 3 channels and 1 class; 22.0 M are published. The RFNet paper names the parts, but not
+    all their widths. The number is met with the blocks and the head of CE-Net (Gu et al., TMI 2019), and with a
+    residual map that is computed from all four of the decoder's blocks.
 
     Args:
-        input_channels: channels of the image.
-        num_classes: channels of the logits.
-        deep_supervision: return what the loss needs as well, the logits to score first.
-        cpu_bf16: see `fast_on_cpu`.
+        input_channels: Number of channels of the image.
+        num_classes: Number of channels of the logits.
+        deep_supervision: Whether to return a list with all that the loss needs; the logits to score come first.
+        cpu_bf16: Whether the forward pass may use bf16 on a CPU; see `fast_on_cpu`.
     """
 
     def __init__(
@@ -52,7 +52,8 @@ class RFNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         """Return the second pass's logits (B, num_classes, H, W) of images (B, C, H, W).
 
-        With deep supervision, a list: these, the first pass's, and the residual map's logits (B, 1, H, W).
+        With deep supervision, return a list: these logits, the first pass's, and those of the residual map,
+        (B, 1, H, W).
         """
         features = self._decode(self._encode(image))
         same_size = [F.interpolate(f, image.shape[2:], mode="bilinear", align_corners=False) for f in features]
@@ -61,14 +62,16 @@ class RFNet(nn.Module):
         return [second, self.head(features[-1]), residual] if self.deep_supervision else second
 
     def _encode(self, x: Tensor, residual: Tensor | None = None) -> list[Tensor]:
-        """Return features of 1/2 to 1/32, each times 1 + residual (B, 1, H, W) before the next stage sees it.
+        """Return features at 1/2 to 1/32 of the size.
 
-        The residual is pooled by its maximum: an error along a border is thin, and an average would lose it at 1/32.
+        If there is a residual (B, 1, H, W), each is multiplied by 1 + residual before the next stage gets it.
+
+        The residual is max-pooled: an error along a border is thin, and an average would lose it at 1/32.
         """
         features = []
         for name, layer in self.encoder.items():
             x = layer(x)
-            if name in self.encoder.return_layers:  # the end of the stem or of a stage, each half as large
+            if name in self.encoder.return_layers:  # the end of the stem or of a stage, each of which halves the size
                 if residual is not None:
                     residual = F.max_pool2d(residual, 2)
                     x = x * (1 + residual)
@@ -76,7 +79,7 @@ class RFNet(nn.Module):
         return features
 
     def _decode(self, features: list[Tensor]) -> list[Tensor]:
-        """Return the decoder's features of 1/16 to 1/2: upsampled, plus the encoder's."""
+        """Return the decoder's features at 1/16 to 1/2 of the size: the upsampled ones plus the encoder's."""
         *skips, x = features
         decoded = []
         for block, skip in zip(self.blocks, skips[::-1], strict=True):
@@ -86,7 +89,7 @@ class RFNet(nn.Module):
 
     @property
     def decoder(self) -> nn.Module:
-        """Itself: the host switches deep supervision at `network.decoder.deep_supervision`."""
+        """This network itself: nnU-Net switches deep supervision at `network.decoder.deep_supervision`."""
         return self
 
     @property

@@ -17,18 +17,18 @@ from nnunet_taichi.architectures.precision import fast_on_cpu
 from nnunet_taichi.architectures.unet import PaperUNet
 from nnunet_taichi.config import TaiChiConfig
 
-SMALLEST_BACKGROUND = 1e-6  # keeps log(1 - sum of s) finite where several classes claim a pixel
+SMALLEST_BACKGROUND = 1e-6  # keeps log(1 - sum of s) finite where several classes have high probabilities s
 
 Paths = tuple[Tensor | None, Tensor]  # logits of the negative path, if there is one, and the positive, (B, K, *spatial)
 
 
 class TaiChiNet(nn.Module):
-    """Two U-Nets of the plan's own class that talk at the bottleneck, at the outputs and through the loss.
+    """Two U-Nets of the plan's own class that exchange information at the bottleneck, at the outputs and in the loss.
 
-    The positive path says "class k", the negative one "not class k", each with K sigmoid heads. nnU-Net builds it from
-    a plans file by its dotted name, with the keyword arguments of the U-Net that it doubles.
+    Each path has K sigmoid heads. The positive path gives the probability of "class k", the negative path that of "not
+    class k". nnU-Net builds TaiChiNet by its dotted name, with the keyword arguments of the plan's U-Net.
 
-    What a forward pass returns, with z the logits and "fused" what nnU-Net expects:
+    A forward pass returns the following, where z are logits and "fused" is what nnU-Net expects:
 
     | `return_paths` | `deep_supervision` | training | evaluation |
     |---|---|---|---|
@@ -37,22 +37,22 @@ class TaiChiNet(nn.Module):
     | yes | no | [fused, (z_n, z_p)] | fused |
     | yes | yes | [fused, (z_n, z_p) of each scale] | the same list |
 
-    A head on features (`config.head_input`, set as `head_on_features`) changes what goes into the head, not this.
+    With a head on features (`config.head_input`, attribute `head_on_features`), the same is returned.
 
     Args:
-        input_channels: channels of the image.
-        num_classes: the host's segmentation heads: background and classes, or the regions.
-        deep_supervision: return a list instead of one tensor, as the host's networks do.
-        unet_class: class (or its dotted name) of each path; by default the host's plain or residual U-Net, whichever
-            `unet_kwargs` belong to.
-        regions: the heads are overlapping regions, not classes.
-        return_paths: for `TaiChiLoss`: the list is the fused logits and then both paths' logits of each supervised
-            scale. Without it the list holds fused logits alone, which any loss of the host takes.
-        config: the method, or a dictionary of the fields that differ from `TaiChiConfig`.
-        unet_kwargs: passed to each U-Net.
+        input_channels: Number of channels of the image.
+        num_classes: Number of nnU-Net's segmentation heads: background and classes, or the regions.
+        deep_supervision: Whether to return a list instead of one tensor, as nnU-Net's networks do.
+        unet_class: Class (or its dotted name) of each path; by default nnU-Net's plain or residual U-Net, whichever
+            fits `unet_kwargs`.
+        regions: Whether the heads are overlapping regions, not classes.
+        return_paths: Whether the list is for `TaiChiLoss`: the fused logits, then both paths' logits of each supervised
+            scale. Otherwise the list holds fused logits alone, which any loss of nnU-Net takes.
+        config: Configuration of the method, or a dictionary of the fields that differ from `TaiChiConfig`'s defaults.
+        unet_kwargs: Keyword arguments of each U-Net.
 
     Raises:
-        ValueError: the U-Net has no encoder and decoder of nnU-Net's kind.
+        ValueError: The U-Net does not have nnU-Net's encoder and decoder.
     """
 
     negative: UNet | None
@@ -83,13 +83,13 @@ class TaiChiNet(nn.Module):
         self.head_on_features = self.config.head != "none" and self.config.head_input == "features"
         if self.head_on_features:
             self.output = nn.Module()
-            self.output.seg_layers = self._take_output_layers()  # named for the host, as in ComplementaryHead
+            self.output.seg_layers = self._take_output_layers()  # the name matters to nnU-Net, as in ComplementaryHead
         self.head = None if self.config.head == "none" else self._build_head(channels[0], dim)
         self.deep_supervision = deep_supervision
 
     @fast_on_cpu
     def forward(self, image: Tensor) -> Tensor | list[Tensor | Paths]:
-        """Return the host's logits (B, num_classes, *spatial) of images (B, C, *spatial), or a list (see the class)."""
+        """Return nnU-Net's logits (B, num_classes, *spatial) of images (B, C, *spatial), or a list (see the class)."""
         if self.negative is None:  # table I, model 1
             return self._answer([(None, z) for z in self._decode(self.positive.decoder, self.positive.encoder(image))])
         skips_n = self.negative.encoder(image)  # eq. 1: list of (B, C_i, *spatial_i), F_n last
@@ -101,7 +101,7 @@ class TaiChiNet(nn.Module):
         return self._answer(self._refine(logits_n, logits_p))  # eq. 10-11
 
     def _answer(self, scales: Sequence[Paths]) -> Tensor | list[Tensor | Paths]:
-        """Return what the host or our loss asks for, of the paths' logits at each scale."""
+        """Return what nnU-Net or `TaiChiLoss` needs, from the paths' logits at each scale."""
         if self.return_paths and (self.training or self.deep_supervision):
             return [self.fuse(*scales[0]), *scales]
         if self.deep_supervision:
@@ -113,7 +113,7 @@ class TaiChiNet(nn.Module):
         return logits[: self.num_scales] if isinstance(logits, list) else [logits]
 
     def _refine(self, negative: list[Tensor], positive: list[Tensor]) -> Sequence[Paths]:
-        """Let the paths correct each other at each scale; on features this is possible at the finest alone."""
+        """Let the paths correct each other at each scale. A head on features can do so at the finest scale only."""
         if self.head is None:
             return list(zip(negative, positive, strict=True))
         if not self.head_on_features:
@@ -124,12 +124,12 @@ class TaiChiNet(nn.Module):
         return [finest, *zip(negative[1:], positive[1:], strict=True)]
 
     def fuse(self, negative: Tensor | None, positive: Tensor, prediction: str = "") -> Tensor:
-        """Return what the host expects: region logits, or log-probabilities of background and classes.
+        """Return what nnU-Net expects: region logits, or log-probabilities of background and classes.
 
         Args:
-            negative: its logits (B, K, *spatial), if there is this path.
-            positive: (B, K, *spatial)
-            prediction: as in the configuration, which else decides.
+            negative: Logits of the negative path, (B, K, *spatial), or None without this path.
+            positive: Logits of the positive path, (B, K, *spatial).
+            prediction: Value to use instead of the configuration's `prediction`, if not empty.
         """
         z_p = positive.to(torch.promote_types(positive.dtype, torch.float32))
         fused = z_p
@@ -148,17 +148,17 @@ class TaiChiNet(nn.Module):
 
     @property
     def decoder(self) -> nn.Module:
-        """Itself: the host switches deep supervision at `network.decoder.deep_supervision`."""
+        """This network itself: nnU-Net switches deep supervision at `network.decoder.deep_supervision`."""
         return self
 
     @property
     def paths(self) -> list[UNet]:
-        """The U-Nets that there are, the negative one first."""
+        """U-Nets of this network, the negative one first."""
         return [path for path in (self.negative, self.positive) if path is not None]
 
     @property
     def deep_supervision(self) -> bool:
-        """Whether a list is returned; setting it switches both decoders."""
+        """Whether a list is returned. Setting this also switches both decoders."""
         return self._deep_supervision
 
     @deep_supervision.setter
@@ -170,8 +170,8 @@ class TaiChiNet(nn.Module):
     def compute_conv_feature_map_size(self, input_size: Sequence[int]) -> int:
         """Return the number of values in all feature maps for one image of `input_size` pixels (for planners).
 
-        The host counts a convolution's output once; training keeps it twice, before and after its normalisation. What
-        has no normalisation is kept once, and counts half.
+        nnU-Net counts a convolution's output once, but training keeps it twice: before and after its normalisation.
+        Maps without a normalisation are kept once, so they count half.
         """
         encoder = self.positive.encoder
         pixels = [np.prod(np.array(input_size) // stride) for stride in np.cumprod(encoder.strides, axis=0)]
@@ -184,14 +184,14 @@ class TaiChiNet(nn.Module):
         return int(size)
 
     def _count_scales(self) -> int:
-        """Return how many scales have a loss; the host's and ours weigh the coarsest 0."""
+        """Return how many scales have a loss. nnU-Net's loss and `TaiChiLoss` give the coarsest scale no weight."""
         total = len(self.positive.decoder.seg_layers)
         if not self.config.deep_supervision:
             return 1
         return max(1, total - 1) if self.return_paths else total
 
     def _take_output_layers(self) -> nn.ModuleDict:
-        """Take the finest output layers out of the decoders, so that these end in features."""
+        """Take the finest output layers out of the decoders, so that the decoders return features."""
         layers = nn.ModuleDict()
         for name, path in zip(("negative", "positive"), self.paths, strict=True):
             layers[name] = path.decoder.seg_layers[-1]

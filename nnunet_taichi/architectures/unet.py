@@ -1,4 +1,4 @@
-"""U-Nets with max-pooling, of any plan's widths: the paper's own (figure 3) and Ronneberger's to compare with."""
+"""U-Nets with max-pooling and any plan's widths: the paper's own (figure 3), and Ronneberger's for comparison."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,19 +25,19 @@ PAPER_BLOCK: dict[str, Any] = {
 
 
 class MaxPoolUNet(nn.Module):
-    """Two convolutions a level, max-pooling down, transposed convolutions up; encoder and decoder of the host's kind.
+    """Two convolutions per level, max-pooling down, transposed convolutions up, in nnU-Net's encoder and decoder.
 
     Args:
-        input_channels: channels of the image.
-        num_classes: channels of the logits.
-        deep_supervision: return a list of logits, finest first, instead of the finest alone.
-        features_per_stage: channels of each level.
-        conv_op: the convolution, 2D or 3D.
-        kernel_sizes: of each level.
-        strides: of each level, by which it is pooled; by default 1, then 2.
-        cpu_bf16: see `fast_on_cpu`.
-        unet_kwargs: more of a plan's keyword arguments, of which the block's are used: by default batch normalisation
-            and ReLU, as in the paper.
+        input_channels: Number of channels of the image.
+        num_classes: Number of channels of the logits.
+        deep_supervision: Whether to return a list of logits, finest first, instead of the finest alone.
+        features_per_stage: Number of channels of each level.
+        conv_op: Class of the convolution, 2D or 3D.
+        kernel_sizes: Kernel size of each level.
+        strides: Pooling factor in front of each level; by default 1, then 2.
+        cpu_bf16: Whether the forward pass may use bf16 on a CPU; see `fast_on_cpu`.
+        unet_kwargs: Further keyword arguments of a plan. Those of a block are used; the defaults are batch
+            normalisation and ReLU, as in the paper. Others are ignored.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class MaxPoolUNet(nn.Module):
 
     @fast_on_cpu
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
-        """Return the logits (B, num_classes, *spatial) of images (B, C, *spatial), divisible by all strides."""
+        """Return the logits (B, num_classes, *spatial) of images (B, C, *spatial) whose sizes all strides divide."""
         return self.decoder(self.encoder(image))
 
     def compute_conv_feature_map_size(self, input_size: Sequence[int]) -> int:
@@ -73,14 +73,14 @@ class MaxPoolUNet(nn.Module):
 
     @staticmethod
     def initialize(module: nn.Module) -> None:
-        """Initialise as the host does its own networks."""
+        """Initialise a module as nnU-Net initialises its own networks."""
         InitWeights_He(1e-2)(module)
 
 
 class PaperUNet(MaxPoolUNet):
-    """The paper's own: upsampling and a convolution on the way up, a 3x3 convolution to the logits; 8.64 M parameters.
+    """The paper's U-Net: upsampling and a convolution on the way up, a 3x3 convolution to logits; 8.64 M parameters.
 
-    The parameters are those of `MaxPoolUNet`, whose defaults are the paper's numbers.
+    The arguments are those of `MaxPoolUNet`, whose defaults are the paper's numbers.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class PaperUNet(MaxPoolUNet):
 
 
 class UNet(MaxPoolUNet):
-    """U-Net (Ronneberger et al., MICCAI 2015) with padded convolutions and normalisation; one output."""
+    """U-Net (Ronneberger et al., MICCAI 2015) with padded convolutions and normalisation, and one output."""
 
     def __init__(self, input_channels: int, num_classes: int, **unet_kwargs: Any) -> None:
         super().__init__(input_channels, num_classes, **unet_kwargs)

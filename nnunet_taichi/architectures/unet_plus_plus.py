@@ -1,4 +1,4 @@
-"""U-Net++ (Zhou et al., TMI 2020) with one output a depth; its depths tell easy lesion pixels from hard ones."""
+"""U-Net++ (Zhou et al., TMI 2020) with one output per depth; its depths tell easy lesion pixels from hard ones."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,20 +14,20 @@ MAX_DEPTH = 4  # the paper's Output(1) to Output(4)
 
 
 class UNetPlusPlus(nn.Module):
-    """Nested U-Nets of depth 1 to 4 with dense skips, sized by the plan of any nnU-Net U-Net.
+    """Nested U-Nets of depth 1 to 4 with dense skips. Stages and widths come from the plan of any nnU-Net U-Net.
 
-    Node (i, j) sees all earlier nodes of its level i and the upsampled node (i + 1, j - 1). Nodes (0, 1) to (0, L) end
-    in logits of full resolution, L = min(4, stages - 1); deeper stages of the plan are left out.
+    Node (i, j) gets all earlier nodes of its level i, and the upsampled node (i + 1, j - 1). Nodes (0, 1) to (0, L) end
+    in logits of full resolution, with L = min(4, stages - 1). Deeper stages of the plan are left out.
 
     Args:
-        input_channels: channels of the image.
-        num_classes: the host's segmentation heads.
-        deep_supervision: return the logits of all depths, deepest first (the host scores the first).
-        cpu_bf16: see `fast_on_cpu`.
-        unet_kwargs: keyword arguments of the plan's U-Net; those that shape encoders alone are not used.
+        input_channels: Number of channels of the image.
+        num_classes: Number of nnU-Net's segmentation heads.
+        deep_supervision: Whether to return the logits of all depths, deepest first (nnU-Net scores the first).
+        cpu_bf16: Whether the forward pass may use bf16 on a CPU; see `fast_on_cpu`.
+        unet_kwargs: Further keyword arguments of the plan's U-Net; those that shape only its encoder are not used.
 
     Raises:
-        ValueError: the plan has a single stage, or its first stage loses resolution.
+        ValueError: The plan has a single stage, or its first stage reduces the resolution.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class UNetPlusPlus(nn.Module):
         rows: list[list[Tensor]] = []  # rows[i][j] is node (i, j): (B, features_i, *spatial_i)
         for i in range(self.depth + 1):
             rows.append([self.nodes[f"{i}_0"](rows[i - 1][0] if i else image)])
-            for j in range(1, i + 1):  # the diagonal that the new level completes
+            for j in range(1, i + 1):  # nodes that the new level makes possible, along a diagonal
                 row = rows[i - j]
                 up = self.ups[f"{i - j}_{j}"](rows[i - j + 1][j - 1])
                 row.append(self.nodes[f"{i - j}_{j}"](cat((*row, up), 1)))
@@ -86,12 +86,12 @@ class UNetPlusPlus(nn.Module):
 
     @property
     def decoder(self) -> nn.Module:
-        """Itself: the host switches deep supervision at `network.decoder.deep_supervision`."""
+        """This network itself: nnU-Net switches deep supervision at `network.decoder.deep_supervision`."""
         return self
 
     @staticmethod
     def initialize(module: nn.Module) -> None:
-        """Initialise as the host does its own networks."""
+        """Initialise a module as nnU-Net initialises its own networks."""
         InitWeights_He(1e-2)(module)
 
 

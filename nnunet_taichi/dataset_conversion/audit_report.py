@@ -1,4 +1,4 @@
-"""What an audit found, as text, as a table and as contact sheets."""
+"""The results of an audit, as text, as a table and as contact sheets."""
 
 import csv
 import json
@@ -20,18 +20,18 @@ from nnunet_taichi.figures.contact_sheet import Block, Panel, contact_sheet
 from nnunet_taichi.nnunet.json_files import SPLITS
 from nnunet_taichi.runtime.files import whole
 
-COLUMNS, ROWS = 8, 6  # pairs a row, and rows of pairs a sheet
-SHEETS = 10  # a film has thousands of pairs; its weakest are drawn
-EDGE = 160  # pixels of a picture on a sheet
+COLUMNS, ROWS = 8, 6  # pairs per row, and rows of pairs per sheet
+SHEETS = 10  # most sheets to draw: frames of a film have thousands of pairs, of which the weakest are drawn
+EDGE = 160  # height and width of a picture on a sheet, in pixels
 
 
 class Image(NamedTuple):
     """An image to compare.
 
     Attributes:
-        name: How the output calls it: a data set's case, or the path below the folder.
-        path: Its file.
-        stratum: Its class, or empty.
+        name: Name in the output: the case of a data set, or the path below the folder.
+        path: File of the image.
+        stratum: Class of the image, or empty.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Image(NamedTuple):
 
 @dataclass(frozen=True)
 class Audit:
-    """All pairs of a set of images that are twins or nearly.
+    """All pairs of a set of images that are twins, or nearly so.
 
     Attributes:
-        images: What was compared.
-        pairs: What was found, also a little below the threshold.
-        threshold: The least correlation of near twins.
+        images: Images that were compared.
+        pairs: Pairs that were found, including some a little below the threshold.
+        threshold: Smallest correlation of near twins.
     """
 
     images: Sequence[Image]
@@ -55,27 +55,27 @@ class Audit:
 
     @cached_property
     def twins(self) -> list[Twin]:
-        """The pairs that count."""
+        """Pairs that count as twins."""
         return [pair for pair in self.pairs if self.counts(pair)]
 
     def counts(self, pair: Twin) -> bool:
-        """Tell whether a pair is one of twins, or nearly."""
+        """Tell whether a pair counts as twins."""
         return pair.kind != "near" or pair.correlation >= self.threshold
 
     @cached_property
     def groups(self) -> dict[str, int]:
-        """The number of each image's group."""
+        """Number of each image's group, by the image's name."""
         numbers = group(len(self.images), [(twin.first, twin.second) for twin in self.twins])
         return {image.name: number for image, number in zip(self.images, numbers, strict=True)}
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """The number under which the group of each image that has a twin is printed."""
+        """Printed number of the group of each image that has a twin, by the image's name."""
         return {image.name: number for number, family in enumerate(self.families, 1) for image in family}
 
     @cached_property
     def families(self) -> list[list[Image]]:
-        """The groups that have more than one image."""
+        """Groups that have more than one image."""
         return families(self.images, [self.groups[image.name] for image in self.images])
 
 
@@ -100,7 +100,7 @@ def _classes(family: Sequence[Image]) -> list[str]:
 
 
 def _describe_leaks(audit: Audit, folder: Path) -> Iterator[str]:
-    """Yield how many validation images have a twin in training, in nnU-Net's random folds and in the data set's."""
+    """Yield how many validation images have a twin in training, for nnU-Net's random folds and the data set's own."""
     path = folder / SPLITS
     names = sorted(image.name for image in audit.images if image.path.parent.name == "imagesTr")
     if len(names) >= splits.FOLDS:
@@ -121,7 +121,7 @@ def _describe_folds(title: str, audit: Audit, folds: Sequence[splits.Fold]) -> s
 
 
 def write_csv(audit: Audit, path: Path) -> Path:
-    """Write a row for each pair of twins, the surest first."""
+    """Write one row per pair of twins, those of the highest correlation first."""
     with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["group", "first", "second", "first_class", "second_class", "kind", "correlation"])
@@ -133,7 +133,7 @@ def write_csv(audit: Audit, path: Path) -> Path:
 
 
 def write_sheets(audit: Audit, folder: Path) -> Iterator[Path]:
-    """Draw all pairs, the most doubtful first, one picture above the other; first those just below the threshold."""
+    """Draw pairs, each as one picture above the other: a row just below the threshold, then twins, weakest first."""
     doubtful = sorted((pair for pair in audit.pairs if not audit.counts(pair)), key=lambda pair: pair.correlation)
     doubtful = doubtful[-COLUMNS:]
     blocks = [Block(f"Just below {audit.threshold}: not counted as twins", *_draw(audit, doubtful))] if doubtful else []
@@ -152,14 +152,14 @@ def write_sheets(audit: Audit, folder: Path) -> Iterator[Path]:
 
 
 def _draw(audit: Audit, pairs: Sequence[Twin]) -> tuple[list[str], dict[str, list[Panel]]]:
-    """Draw pairs: their titles, and their first and second pictures."""
+    """Return what to draw of pairs: their titles, and their first and second pictures."""
     titles = [_title(audit, pair) for pair in pairs]
     first = [_panel(audit.images[pair.first]) for pair in pairs]
     return titles, {"first": first, "second": [_panel(audit.images[pair.second]) for pair in pairs]}
 
 
 def _title(audit: Audit, pair: Twin) -> str:
-    """Title a pair with its group's number, as printed, if it counts."""
+    """Return the title of a pair: its kind or correlation, after its group's printed number if it counts as twins."""
     likeness = f"{pair.correlation:.2f}" if pair.kind == "near" else pair.kind
     return f"{audit.numbers[audit.images[pair.first].name]}: {likeness}" if audit.counts(pair) else likeness
 

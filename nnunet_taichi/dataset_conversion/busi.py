@@ -28,15 +28,15 @@ def find_cases(source: Path, *, with_normal: bool = False) -> Findings:
     """Find the cases.
 
     Args:
-        source: Folder that holds benign/, malignant/ and normal/, or its parent.
+        source: Folder that holds benign/, malignant/ and, if needed, normal/, or its parent.
         with_normal: Whether the normal images, with empty labels, are cases as well.
 
     Returns:
         The cases by class and number, named like benign_001. No picture is read yet.
 
     Raises:
-        SourceNotFoundError: The folders are not there, or one is empty.
-        BadFilesError: There are PNG files with names that BUSI does not have.
+        SourceNotFoundError: The folders do not exist, or one is empty.
+        BadFilesError: There are PNG files with names that do not occur in BUSI.
     """
     classes = (*LESION_CLASSES, NORMAL_CLASS) if with_normal else LESION_CLASSES
     root = find_root(source, classes, "BUSI")
@@ -53,13 +53,13 @@ def _find_cases_of_class(folder: Path, name: str) -> list[Case]:
     return [
         Case(f"{name}_{number:03d}", image, tuple(masks.get(number, ())), has_lesion=name != NORMAL_CLASS, stratum=name)
         for number in sorted(images.keys() | masks.keys())
-        # a mask without its image becomes a case without it, so that it is listed together with all other bad files
+        # a mask without its image becomes a case whose image is missing, to be listed together with all other bad files
         for image in images.get(number, [folder / f"{name} ({number}).png"])
     ]
 
 
 def _sort_files(folder: Path, name: str) -> tuple[FilesByNumber, FilesByNumber]:
-    """Tell images from masks; what is no PNG file (notes, thumbnails) is passed over."""
+    """Sort the PNG files into images and masks, by number. Other files (notes, thumbnails) are ignored."""
     pattern = re.compile(rf"{name}\s*\((\d+)\)(_mask(?:_\d+)?)?", re.IGNORECASE)
     images: FilesByNumber = defaultdict(list)
     masks: FilesByNumber = defaultdict(list)

@@ -1,4 +1,4 @@
-"""One case of a data set, before anything of it is read."""
+"""One case of a data set, described before its files are read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ MASK_FITTED = "a mask was resized to fit its image"
 
 
 class Loaded(NamedTuple):
-    """A case's pixels.
+    """The pixels of a case.
 
     Attributes:
-        image: (H, W) or (H, W, 3).
-        label: (H, W), or None for a test image without truth.
-        notes: What was tolerated.
+        image: Image, (H, W) or (H, W, 3).
+        label: Label, (H, W), or None for an image without ground truth.
+        notes: Notes on what was tolerated.
     """
 
     image: Pixels
@@ -37,18 +37,18 @@ class Loaded(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """Where a case's files are and how to read them; cheap to make, and picklable if its readers are.
+    """Where a case's files are, and how to read them. It is cheap to make, and can be pickled if its readers can.
 
     Attributes:
-        identifier: The case's name in nnU-Net.
-        image: The image file.
-        masks: The mask files; the label is their union (where values differ, the highest).
-        has_lesion: Whether the label must show something, so that a mask is needed (True), or nothing, with or without
-            a mask (False), or may do either (None); without mask, None means that there is no label.
-        read_image: Reads an image file to (H, W) or (H, W, 3).
-        read_mask: Reads a mask file to labels (H, W).
-        stratum: The class over which folds are balanced.
-        group: The patient; no fold separates the images of one. Empty: unknown.
+        identifier: Name of the case in nnU-Net.
+        image: Image file.
+        masks: Mask files. The label is their union; where values differ, it has the highest.
+        has_lesion: Whether the label shows something. True: it must, so there must be a mask. False: it must not, with
+            or without a mask. None: both are allowed, and without a mask there is no label.
+        read_image: Function that reads an image file to (H, W) or (H, W, 3).
+        read_mask: Function that reads a mask file to labels (H, W).
+        stratum: Class over which folds are balanced, or empty.
+        group: Patient, whose images no fold separates, or empty if unknown.
         is_test: Whether the data set itself keeps this case for testing.
     """
 
@@ -66,7 +66,7 @@ class Case:
         """Read the image and its label.
 
         Args:
-            fit_masks: Resize a mask that has another size than its image, instead of refusing it.
+            fit_masks: Whether to resize a mask whose size differs from its image's, instead of refusing it.
 
         Raises:
             BadFilesError: Everything that is wrong with the case's files.
@@ -87,10 +87,10 @@ class Case:
         return self._check(Loaded(image.pixels, label, tuple(sorted(notes))))
 
     def resize(self, loaded: Loaded, size: int) -> Loaded:
-        """Resize what was loaded to size x size.
+        """Resize what was loaded to `size` x `size` pixels.
 
         Raises:
-            BadFilesError: The lesion, or the background, is lost.
+            BadFilesError: The lesion or the background is lost by resizing.
         """
         shape = (size, size)
         label = None if loaded.label is None else _fit(loaded.label, shape)
@@ -100,14 +100,14 @@ class Case:
         return self._check(loaded._replace(image=resize(loaded.image, shape, is_label=False), label=label))
 
     def _unite(self, image: Pixels, masks: Sequence[Pixels]) -> Pixels | None:
-        """Unite the masks in the image's size."""
+        """Return the union of the masks in the image's size, or None if there is no label."""
         if self.has_lesion is None and not masks:
             return None
         shape = image.shape[:2]
         return np.maximum.reduce([np.zeros(shape, np.uint8), *(_fit(mask, shape) for mask in masks)])
 
     def _check(self, loaded: Loaded) -> Loaded:
-        """Check that a label shows a lesion if, and only if, the case has one."""
+        """Check that a label shows a lesion if the case must have one, and none if it must not."""
         label = loaded.label
         if label is None:
             return loaded
@@ -119,13 +119,13 @@ class Case:
             cause = "expected an empty mask (a case without lesion), found something marked"
         else:
             return loaded
-        height, width = label.shape  # said, since a small lesion may also be lost by resizing
+        height, width = label.shape  # the message gives the size, since a small lesion may also be lost by resizing
         path = self.masks[0] if self.masks else self.image
         raise BadFilesError([MaskValueError(path, f"at {width} x {height} pixels, {cause}")])
 
 
 def _read(reader: Reader, path: Path, errors: list[ConversionError]) -> Picture | None:
-    """Read a file, or note why it cannot be read."""
+    """Read a file, or add to `errors` why it cannot be read."""
     try:
         return reader(path)
     except ConversionError as error:
@@ -134,12 +134,12 @@ def _read(reader: Reader, path: Path, errors: list[ConversionError]) -> Picture 
 
 
 def _fit(label: Pixels, shape: tuple[int, ...]) -> Pixels:
-    """Give a label the shape (H, W), unless it has it."""
+    """Resize a label to the shape (H, W), unless it already has it."""
     return label if label.shape == shape else resize(label, (shape[0], shape[1]), is_label=True)
 
 
 def _find_size_mismatches(image: Pixels, masks: Mapping[Path, Picture]) -> list[ConversionError]:
-    """Compare the image with those masks that could be read."""
+    """Return an error for each mask whose size differs from the image's."""
     found = {path: mask.pixels.shape for path, mask in masks.items()}
     expected = f"expected {image.shape[1]} x {image.shape[0]} pixels as in its image"
     return [

@@ -22,7 +22,7 @@ IMAGES, MASKS, TABLE = "original", "GT", "DatasetB.xlsx"
 
 
 def find_cases(source: Path) -> Findings:
-    """Find the cases. DatasetB.xlsx, where it is there, says which lesion is benign and which malignant.
+    """Find the cases. DatasetB.xlsx, if it exists, says which lesions are benign and which are malignant.
 
     Args:
         source: Folder that holds original/ and GT/, or its parent.
@@ -31,9 +31,9 @@ def find_cases(source: Path) -> Findings:
         The cases by number, named like 000001. No picture is read yet.
 
     Raises:
-        SourceNotFoundError: The folders are not there, or there is no image.
+        SourceNotFoundError: The folders do not exist, or there is no image.
         TableError: The table cannot be read.
-        BadFilesError: There are PNG files whose names are no numbers, or two of the same number.
+        BadFilesError: There are PNG files whose names are not numbers, or two with the same number.
     """
     root = find_root(source, (IMAGES, MASKS), "Dataset B")
     table = find_table(TABLE, (root, source))

@@ -1,13 +1,14 @@
-"""Twins: images that are the same, or show the same thing in a slightly different frame, crop or marking.
+"""Twins: images that are the same, or that show the same thing with a slightly different frame, crop or marking.
 
-Two images are near twins if the structure of their thumbnails correlates. A thumbnail itself would not do: a dark lower
-half, a scanner's frame or a round fundus makes strangers alike. So each pixel is compared with its surroundings (local
-contrast normalisation), black margins are left out, what all images of the data set share is subtracted, and thumbnails
-may be shifted by a pixel against each other.
+Two images are near twins if the structure of their thumbnails correlates. The thumbnails themselves are not enough: a
+dark lower half, a scanner's frame or a round fundus makes unrelated images alike. So each pixel is compared with its
+surroundings (local contrast normalisation), black margins are left out, and what all images of the data set share is
+subtracted. Thumbnails may be shifted against each other by a pixel.
 
-On BUSI, the pairs from a correlation of 0.30 up were looked at: from 0.42 on, all show the same lesion, the first false
-pair is at 0.41, and below 0.40 every second pair is false (numbers in the README). A false twin costs next to nothing
-(two strangers share a fold), a missed one leaks.
+On BUSI, the pairs with correlations from 0.30 up to 0.86 were inspected. From 0.42 up, all show the same lesion. The
+first false pair is at 0.41, and from 0.30 to 0.40, 28 of 46 pairs are false (see
+docs/explanation/folds-and-twins.md). A false twin costs next to nothing, because two unrelated images then share a
+fold. A missed twin leaks from training into validation.
 """
 
 import hashlib
@@ -26,12 +27,12 @@ from scipy.sparse.csgraph import connected_components
 from nnunet_taichi.dataset_conversion.images import Pixels
 
 THRESHOLD = 0.4
-SIZE = 32  # pixels a side of a thumbnail
-SURROUNDINGS = 2.0  # standard deviation in thumbnail pixels: 1/16 of the image's edge
-SHIFT = 1  # thumbnail pixels, in both directions
-BLACK = 16  # grey values up to this are margin
-CONTRAST_FLOOR = 4.0  # grey values: noise in flat areas stays small
-SHRINKAGE = 20  # the mean of fewer images than this is mostly their own likeness, so it counts for less
+SIZE = 32  # height and width of a thumbnail, in pixels
+SURROUNDINGS = 2.0  # standard deviation of the blur, in thumbnail pixels: 1/16 of the image's edge
+SHIFT = 1  # largest shift, in thumbnail pixels, in both directions
+BLACK = 16  # grey values up to this one are margin
+CONTRAST_FLOOR = 4.0  # in grey values; it keeps the noise of flat areas small
+SHRINKAGE = 20  # images; the mean of fewer is mostly what these few look like, so it counts for less
 BLOCK = 512  # rows of the correlation matrix that are in memory at once
 
 Features = NDArray[np.float32]
@@ -43,10 +44,10 @@ class Twin:
     """Two images that are the same or nearly so.
 
     Attributes:
-        first: Index of the one.
-        second: Index of the other, greater.
-        kind: "same file", "same pixels" or "near".
-        correlation: Of their structure, at most 1.
+        first: Index of one image.
+        second: Index of the other image, which is greater.
+        kind: Kind of the pair: "same file", "same pixels" or "near".
+        correlation: Correlation of the structure of both images, at most 1.
     """
 
     first: int
@@ -63,7 +64,7 @@ def thumbnail(image: Pixels) -> NDArray[np.uint8]:
 
 
 def pixel_digest(image: Pixels) -> str:
-    """Give a digest of an image's size and pixels, whatever its file."""
+    """Return a digest of an image's size and pixels, which does not depend on its file."""
     return hashlib.sha256(f"{image.shape} {image.dtype.str}".encode() + image.tobytes()).hexdigest()
 
 
@@ -73,13 +74,13 @@ def find_twins(
     """Find all pairs of twins.
 
     Args:
-        thumbnails: What `thumbnail` made of each image.
-        files: A digest of each file.
-        pixels: A digest of each image's pixels.
-        threshold: The least correlation of near twins.
+        thumbnails: Thumbnail of each image, as `thumbnail` makes it.
+        files: Digest of each file.
+        pixels: Digest of each image's pixels.
+        threshold: Smallest correlation of near twins.
 
     Returns:
-        The pairs, ordered by their indices. Equal files or pixels are twins whatever their correlation.
+        The pairs, ordered by their indices. Images with equal files or pixels are twins whatever their correlation.
     """
     if len(files) < 2:
         return []
@@ -90,7 +91,7 @@ def find_twins(
 
 
 def group(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """Number the groups of `count` items that hang together by pairs; an item alone is a group of its own."""
+    """Return the group number of each of `count` items. Pairs connect items; a single item is a group of its own."""
     edges = np.array(list(pairs), dtype=int).reshape(-1, 2)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1].tolist()
@@ -105,7 +106,7 @@ def families(items: Iterable[Item], numbers: Iterable[int]) -> list[list[Item]]:
 
 
 def _structure(thumbnails: Features) -> Features:
-    """Turn thumbnails (N, SIZE, SIZE) into what is particular to each, of the same shape."""
+    """Return what is particular to each thumbnail, from thumbnails (N, SIZE, SIZE), in the same shape."""
     inside = (thumbnails > BLACK).astype(np.float32)
     weight = _blur(inside) + 1e-3
     contrast = (thumbnails - _blur(thumbnails * inside) / weight) * inside
@@ -118,7 +119,7 @@ def _blur(thumbnails: Features) -> Features:
 
 
 def _correlate(structure: Features, threshold: float) -> dict[tuple[int, int], float]:
-    """Map all pairs that correlate, in whatever shift, to their correlation."""
+    """Map each pair whose correlation at any shift reaches the threshold to its largest correlation."""
     centre = _window(structure, 0, 0)
     found: dict[tuple[int, int], float] = {}
     for down, right in itertools.product(range(-SHIFT, SHIFT + 1), repeat=2):
@@ -133,7 +134,7 @@ def _correlate(structure: Features, threshold: float) -> dict[tuple[int, int], f
 
 
 def _window(structure: Features, down: int, right: int) -> Features:
-    """Cut out the middle, shifted, as vectors (N, D) of length 1, or 0 where there is no structure."""
+    """Return the shifted middle of each image as vectors (N, D) of length 1, or about 0 if there is no structure."""
     inner = SIZE - 2 * SHIFT
     window = structure[:, SHIFT + down :, SHIFT + right :][:, :inner, :inner].reshape(len(structure), -1)
     return window / (np.linalg.norm(window, axis=1, keepdims=True) + 1e-6)

@@ -1,19 +1,19 @@
-"""What can be wrong with a data set's files or with the place for its copy: one named exception each."""
+"""What can be wrong with a data set's files or with the target of its conversion: one exception for each fault."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 class ConversionError(Exception):
-    """A conversion that cannot be done.
+    """A conversion is not possible.
 
     Attributes:
-        path: The file or folder at fault.
-        cause: What is wrong with it, and where it helps, the cure.
+        path: File or folder at fault.
+        cause: What is wrong with it and, if that helps, how to mend it.
     """
 
     def __init__(self, path: Path, cause: str) -> None:
-        super().__init__(path, cause)  # both in `args`: the exception comes back from a worker by pickle
+        super().__init__(path, cause)  # both are in `args`, since a worker returns the exception by pickle
         self.path = path
         self.cause = cause
 
@@ -26,23 +26,23 @@ class SourceNotFoundError(ConversionError):
 
 
 class UnexpectedFileError(ConversionError):
-    """A file has a name that the data set does not have."""
+    """A file has a name that does not occur in the data set."""
 
 
 class MissingFileError(ConversionError):
-    """An image without its mask, or a mask without its image."""
+    """An image has no mask, or a mask has no image."""
 
 
 class UnreadableFileError(ConversionError):
-    """A file is torn, is no single picture, or is of a kind that the data set does not have."""
+    """A file is torn, does not hold exactly one picture, or is of a kind that does not occur in the data set."""
 
 
 class SizeMismatchError(ConversionError):
-    """A mask has another size than its image."""
+    """The sizes of a mask and its image differ."""
 
 
 class MaskValueError(ConversionError):
-    """A mask has values that stand for nothing, or shows a lesion where there is none, or none where there is one."""
+    """A mask has values without a meaning, shows a lesion where none is allowed, or none where one is required."""
 
 
 class DuplicateCaseError(ConversionError):
@@ -54,18 +54,18 @@ class TableError(ConversionError):
 
 
 class TargetExistsError(ConversionError):
-    """The place of the data set is taken: by a data set, by its own source, or by another conversion."""
+    """The target is taken: by a data set, by the conversion's own source, or by another conversion."""
 
 
 class NotWrittenError(ConversionError):
-    """The copy cannot be written: no space, or no permission."""
+    """The target cannot be written, for lack of space or permission."""
 
 
 class BadFilesError(Exception):
-    """Every file that is wrong, so that they can be mended in one go.
+    """All files that are wrong, so that users can mend them together.
 
     Attributes:
-        errors: What is wrong with each of the files.
+        errors: One error for each fault of a file.
     """
 
     def __init__(self, errors: Sequence[ConversionError]) -> None:

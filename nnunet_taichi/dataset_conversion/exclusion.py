@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).with_name("exclusion_lists")
 
 
 def shipped_lists() -> list[str]:
-    """Name the lists that come with the package."""
+    """Return the names of the lists that come with the package."""
     return sorted(path.stem for path in SHIPPED.glob("*.txt"))
 
 
@@ -23,9 +23,9 @@ def exclude(findings: Findings, name: str) -> Findings:
     """Leave out the cases that a list names.
 
     Args:
-        findings: What was found.
-        name: A text file, or the name of a shipped list. One entry a line: a case's identifier, or its image's file
-            name or path below the source; case does not matter, and # after a space begins a comment.
+        findings: Findings of a converter.
+        name: Text file, or name of a shipped list. It has one entry per line: a case's identifier, or its image's file
+            name or path below the source. Case does not matter, and # at the start or after a space begins a comment.
 
     Raises:
         MissingFileError: There is no such list.
@@ -64,19 +64,19 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _spellings(findings: Findings, case: Case) -> set[str]:
-    """Give the keys by which an entry may name a case."""
+    """Return the keys by which an entry may name a case."""
     name = findings.name(case.image)
     below = [name.removeprefix(prefix) for prefix in findings.roots if name.startswith(prefix)]
     return {_key(text) for text in (case.identifier, case.image.name, case.image.stem, name, *below)}
 
 
 def _key(text: str) -> str:
-    """Spell a name alike whatever the system that wrote it."""
+    """Return a spelling of a name that does not depend on the system that wrote it."""
     return normalize("NFC", text).replace("\\", "/").lower()
 
 
 def _restrict(folds: Sequence[Fold] | None, kept: set[str]) -> list[Fold] | None:
-    """Take from a data set's own folds what is left out; a fold without training or validation is none."""
+    """Remove from a data set's own folds what is left out. If a fold loses its training or validation, return None."""
     if folds is None:
         return None
     restricted = [{part: [name for name in names if name in kept] for part, names in fold.items()} for fold in folds]

@@ -1,4 +1,4 @@
-"""What a converter finds in a source, before a picture is read."""
+"""What a converter finds in a source, before pictures are read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ Fold = dict[str, list[str]]  # as in splits_final.json: {"train": [identifier, .
 
 @dataclass(frozen=True)
 class Description:
-    """What dataset.json says of a data set.
+    """What dataset.json says about a data set.
 
     Attributes:
-        channels: The names of the channels. The host derives the normalisation from them: a name that it does not know,
-            such as "ultrasound" or "R", gives the z-score.
-        labels: The value of each label, or the values of each region, background first.
-        reference: Where the data come from and what to cite.
-        licence: Its terms.
-        regions_class_order: For regions, the value that is written for each when predicting, later ones on top.
+        channels: Names of the channels. nnU-Net derives the normalisation from them: a name that it does not know, such
+            as "ultrasound" or "R", gives the z-score.
+        labels: Value of each label, or values of each region, background first.
+        reference: Source of the data, and what to cite.
+        licence: Terms of use.
+        regions_class_order: For regions, the value that nnU-Net writes for each when predicting, later ones on top.
     """
 
     channels: tuple[str, ...]
@@ -34,14 +34,14 @@ class Findings:
     """What a converter hands to the writer.
 
     Attributes:
-        cases: In the order in which they are converted and listed.
-        description: What dataset.json says.
-        roots: Prefix -> folder. A file below the folder is called by the prefix and its path from there wherever we
-            write about it, so that no record depends on where the source lies.
-        folds: The data set's own partition, if it has one.
-        tables: Files that were read beside pictures.
-        tolerated: What was tolerated when looking for the cases.
-        left_out: What was found and not taken.
+        cases: Cases, in the order in which they are converted and listed.
+        description: Content of dataset.json.
+        roots: Prefix -> folder. All records name a file below the folder by the prefix and its path from there, so that
+            they do not depend on where the source lies.
+        folds: Partition of the data set itself, if it has one.
+        tables: Files that were read in addition to pictures.
+        tolerated: Notes on what was tolerated when looking for the cases.
+        left_out: Names of what was found but not used.
     """
 
     cases: Sequence[Case]
@@ -53,7 +53,7 @@ class Findings:
     left_out: Sequence[str] = ()
 
     def name(self, path: Path) -> str:
-        """Give the name of a source file that holds on every machine: its path below its root, with slashes."""
+        """Return the name of a source file, the same on every machine: prefix and path below the root, with slashes."""
         for prefix, root in self.roots.items():
             if path.is_relative_to(root):
                 return prefix + path.relative_to(root).as_posix()

@@ -41,27 +41,27 @@ def find_cases(
     rgb: bool = False,
     allow_empty: bool = False,
 ) -> Findings:
-    """Find the cases; no picture is read yet.
+    """Find the cases. No picture is read yet.
 
     Args:
         images: Folder of the images.
-        masks: Folder of the masks, at the paths of their images; it may be that of the images.
-        labels: What grey values and colours of masks stand for, each as "NAME=VALUE,..."; without any, "lesion" is what
-            is not black.
-        regions: Regions that overlap, from the outer to the inner, each as "NAME=LABEL+...".
-        table: CSV or xlsx with columns such as image, class and patient.
-        subfolders: What the first subfolders of `images` are, "class" or "patient" (default: class).
-        rgb: Whether the colours are kept, in three channels.
-        allow_empty: Whether images without a mask, and empty masks, are cases as well.
+        masks: Folder of the masks, with the same relative paths as their images; it may be the folder of the images.
+        labels: Labels of the grey values and colours in masks, each as "NAME=VALUE,..."; without any, all that is not
+            black is "lesion".
+        regions: Overlapping regions, from the outer to the inner, each as "NAME=LABEL+...".
+        table: CSV or xlsx file with columns such as image, class and patient.
+        subfolders: Meaning of the first subfolders of `images`, "class" or "patient" (default: class).
+        rgb: Whether to keep the colours, in three channels.
+        allow_empty: Whether images without a mask, or with an empty one, are cases too.
 
     Returns:
-        The cases by name. A file whose counterpart is missing becomes a case that says so when it is read, so that it
-        is listed together with all other bad files.
+        The cases by name. A file whose counterpart is missing becomes a case that raises an error when it is read, so
+        that it is listed together with all other bad files.
 
     Raises:
-        SourceNotFoundError: A folder is not there or holds no picture, or no mask has the name of an image.
+        SourceNotFoundError: A folder does not exist or holds no picture, or no mask has the name of an image.
         TableError: The table cannot be read, or does not fit the images.
-        ValueError: The labels or regions make no sense.
+        ValueError: The labels, the regions or the number of subfolders make no sense.
     """
     named_labels, codes = parse_labels(labels or ["lesion=1"])
     description, order = parse_regions(regions, named_labels) if regions else (named_labels, None)
@@ -99,7 +99,7 @@ def find_cases(
 
 
 def _fill(template: Case, image: File, masks: Sequence[File], *, allow_empty: bool) -> Case:
-    """Make the case of an image and its masks, or one that says what is wrong with them."""
+    """Make the case of an image and its masks, or a case that raises what is wrong with them."""
     if not masks and not allow_empty:
         cause = "there is no mask for this image; add it to --masks, or take the image as empty with --allow-empty"
         return _faulty(MissingFileError(image.path, cause))
@@ -119,7 +119,7 @@ def _fill(template: Case, image: File, masks: Sequence[File], *, allow_empty: bo
 
 
 def _read_subfolders(cases: Sequence[Case], meaning: str | None) -> list[Case]:
-    """Take first subfolders for patients, which no fold divides, if they are; many of them are hardly classes."""
+    """Take the first subfolders as patients, which no fold divides, if they are. Many subfolders are hardly classes."""
     names = {case.stratum for case in cases if case.stratum}
     if meaning is None and len(names) > MANY_CLASSES:
         raise ValueError(
@@ -131,7 +131,7 @@ def _read_subfolders(cases: Sequence[Case], meaning: str | None) -> list[Case]:
 
 
 def _faulty(error: ConversionError) -> Case:
-    """Make a case that cannot be read."""
+    """Make a case that raises `error` when it is read."""
     return Case(str(error.path), error.path, (), has_lesion=None, read_image=partial(_refuse, error=error))
 
 
@@ -140,7 +140,7 @@ def _refuse(path: Path, *, error: ConversionError) -> Picture:
 
 
 def _read_lesion(path: Path) -> Picture:
-    """Read a binary mask, or say how masks of several labels are read."""
+    """Read a binary mask. If that is not possible, say how to read masks of several labels."""
     try:
         return read_binary_mask(path)
     except MaskValueError as error:
@@ -148,7 +148,7 @@ def _read_lesion(path: Path) -> Picture:
 
 
 def _read_filled(path: Path, *, read: Reader) -> Picture:
-    """Read a mask that must show something: an empty one is most often one that was forgotten."""
+    """Read a mask that must show something: an empty mask is most often one that somebody forgot to draw."""
     picture = read(path)
     if not picture.pixels.any():
         raise MaskValueError(path, "shows nothing; draw it, or take empty masks with --allow-empty")
@@ -156,10 +156,10 @@ def _read_filled(path: Path, *, read: Reader) -> Picture:
 
 
 def _look_up(cases: Sequence[Case], images: Sequence[File], table: Path) -> tuple[list[Case], list[str]]:
-    """Take classes and patients from a table, which may call images by their file or by their identifier.
+    """Take classes and patients from a table, which may name images by their file or by their identifier.
 
     Returns:
-        The cases, and a note on those that the table lacks.
+        The cases, and at most one note, on the images that the table lacks.
     """
     rows = {normalize("NFC", key): row for key, row in read_table(table).items()}
     keys = []
@@ -181,7 +181,7 @@ def _look_up(cases: Sequence[Case], images: Sequence[File], table: Path) -> tupl
 
 
 def _roots(images: Path, masks: Path) -> dict[str, Path]:
-    """Name the folders in the order in which a file is looked up: the inner one first, if one lies in the other."""
+    """Return the folders by prefix, in the order of look-up: if one lies in the other, the inner one comes first."""
     if images == masks:
         return {"": images}
     roots = {"images/": images, "masks/": masks}

@@ -1,4 +1,4 @@
-"""Pictures in and out, whatever the mode of the file. Alpha is dropped everywhere, not blended."""
+"""Reading and writing pictures, whatever the mode of the file. Alpha is always dropped, never blended."""
 
 import gzip
 import math
@@ -26,8 +26,8 @@ class Picture(NamedTuple):
     """What was read from a file.
 
     Attributes:
-        pixels: (H, W) or (H, W, 3), uint8 or uint16; for a mask the labels (H, W), uint8.
-        notes: What was tolerated, worded so that the files it happened to can be listed under it.
+        pixels: Image, (H, W) or (H, W, 3), uint8 or uint16; for a mask, the labels (H, W), uint8.
+        notes: Notes on what was tolerated, each worded as a title above the files that it is about.
     """
 
     pixels: Pixels
@@ -35,30 +35,30 @@ class Picture(NamedTuple):
 
 
 def read_grey(path: Path) -> Picture:
-    """Read an 8-bit image as its luminance (ITU-R 601-2: a colour file of a grey image keeps its values), (H, W).
+    """Read the luminance of an 8-bit image, (H, W), by ITU-R 601-2: grey images in colour files keep their values.
 
     Raises:
         MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn, is no single picture, or has more than 8 bits a channel.
+        UnreadableFileError: The file is torn, does not hold exactly one picture, or has more than 8 bits per channel.
     """
     return _as_grey(_read(path, partial(_decode, strict=True)))
 
 
 def read_rgb(path: Path) -> Picture:
-    """Read an 8-bit image, (H, W, 3); raises what `read_grey` raises."""
+    """Read an 8-bit image, (H, W, 3). It raises what `read_grey` raises."""
     return Picture(_as_rgb(_read(path, partial(_decode, strict=True))))
 
 
 def read_any(path: Path, *, channels: int) -> Picture:
     """Read an image of any format that Pillow or SimpleITK knows, grey (H, W) or colour (H, W, 3).
 
-    Grey values of up to 16 bits stay what they are; others (float, signed, 32 bits) are stretched from their least to
-    their greatest onto 16 bits, which the host's z-score does not see. Colour has 8 bits, for Pillow writes no more;
-    deeper values are stretched onto that.
+    For one channel, whole grey values from 0 to 65535 do not change. Other grey values are stretched, from the smallest
+    to the largest, onto 16 bits; after nnU-Net's z-score, this makes no difference. Colour, and grey that becomes three
+    channels, has 8 bits, since Pillow writes no more; larger values are stretched onto these.
 
     Raises:
         MissingFileError: There is no such file.
-        UnreadableFileError: The file is torn, is no single picture, or has values that are not finite.
+        UnreadableFileError: The file is torn, does not hold exactly one picture, or has values that are not finite.
     """
     pixels = _read(path, _decode_any)
     if pixels.ndim == 2:
@@ -72,12 +72,12 @@ def read_any(path: Path, *, channels: int) -> Picture:
 
 
 def read_values(path: Path) -> Pixels:
-    """Read the bare values of a label picture, (H, W) of any dtype or (H, W, 3); raises what `read_any` raises."""
+    """Read the values of a label picture, (H, W) of any dtype or (H, W, 3). It raises what `read_any` raises."""
     return _read(path, _decode_any)
 
 
 def read_opaque(path: Path) -> Pixels:
-    """Read as `read_values` does, but refuse a picture that hides or shows something by its transparency."""
+    """Read as `read_values` does, but refuse a picture whose transparency varies, since it hides or shows something."""
     values = read_values(path)
     with suppress(UnidentifiedImageError), Image.open(path) as image:
         if image.has_transparency_data and np.ptp(np.asarray(image.convert("RGBA"))[..., 3]):
@@ -86,19 +86,19 @@ def read_opaque(path: Path) -> Pixels:
 
 
 def resize(pixels: Pixels, size: tuple[int, int], *, is_label: bool) -> Pixels:
-    """Resize to (height, width): images bilinear and antialiased, labels to the nearest neighbour."""
+    """Resize to (height, width): images bilinearly with antialiasing, labels by the nearest neighbour."""
     method = Image.Resampling.NEAREST if is_label else Image.Resampling.BILINEAR  # Pillow antialiases when it shrinks
     height, width = size
     return np.asarray(Image.fromarray(pixels).resize((width, height), method))
 
 
 def write_png(path: Path, pixels: Pixels) -> None:
-    """Write (H, W) or (H, W, 3) as a PNG of 8 or 16 bits."""
+    """Write (H, W) of 8 or 16 bits, or (H, W, 3) of 8 bits, as PNG."""
     Image.fromarray(pixels).save(path, compress_level=1)  # 6 times as fast as the default, files 16% larger
 
 
 def _read(path: Path, decode: Callable[[Path], Pixels]) -> Pixels:
-    """Decode a file, or say in one of our errors why that is not possible."""
+    """Decode a file, or raise an error of ours that says why that is not possible."""
     try:
         return decode(path)
     except ConversionError:
@@ -115,7 +115,7 @@ def _read(path: Path, decode: Callable[[Path], Pixels]) -> Pixels:
 def _decode(path: Path, *, strict: bool = False) -> Pixels:
     """Decode with Pillow, (H, W) or (H, W, 3)."""
     with Image.open(path) as image:
-        image.verify()  # checksums: decoding alone lets some torn files pass; then Pillow wants it opened anew
+        image.verify()  # checksums: decoding alone lets some torn files pass; then Pillow needs it opened anew
     with Image.open(path) as image:
         if (frames := getattr(image, "n_frames", 1)) > 1:
             raise UnreadableFileError(path, f"holds {frames} pictures (animated, or several pages); save one of them")
@@ -133,7 +133,7 @@ def _decode(path: Path, *, strict: bool = False) -> Pixels:
 
 
 def _decode_any(path: Path) -> Pixels:
-    """Decode with Pillow, or with SimpleITK what Pillow does not know (MetaImage, NIfTI, NRRD, DICOM)."""
+    """Decode with Pillow, or with SimpleITK if Pillow does not know the format (MetaImage, NIfTI, NRRD, DICOM)."""
     try:
         pixels = _decode(path)
     except UnidentifiedImageError:
@@ -158,7 +158,7 @@ def _decode_with_simpleitk(path: Path) -> Pixels:
 
 
 def _check_nifti(path: Path, image: SimpleITK.Image) -> None:
-    """Refuse a torn NIfTI file: SimpleITK fills up what is missing with whatever is in memory."""
+    """Refuse a torn NIfTI file: SimpleITK would fill what is missing with whatever is in memory."""
     content = path.read_bytes()
     if content.startswith(GZIP):
         content = gzip.decompress(content)
@@ -170,7 +170,7 @@ def _check_nifti(path: Path, image: SimpleITK.Image) -> None:
 
 
 def _fit_range(pixels: Pixels, dtype: type) -> tuple[Pixels, tuple[str, ...]]:
-    """Bring values into the given unsigned dtype, and note it where they change."""
+    """Convert values to uint8 or the given unsigned dtype, and return a note if they change."""
     if pixels.dtype == np.uint8:
         return pixels, ()
     low, high, top = float(pixels.min()), float(pixels.max()), np.iinfo(dtype).max
@@ -181,7 +181,7 @@ def _fit_range(pixels: Pixels, dtype: type) -> tuple[Pixels, tuple[str, ...]]:
 
 
 def _as_grey(pixels: Pixels) -> Picture:
-    """Take the luminance of (H, W, 3), and note if there were colours to lose."""
+    """Return the luminance of (H, W, 3), with a note if colours are lost."""
     if pixels.ndim == 2:
         return Picture(pixels)
     coloured = (pixels != pixels[..., :1]).any()

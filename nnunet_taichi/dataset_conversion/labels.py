@@ -5,18 +5,18 @@ from collections.abc import Mapping, Sequence
 
 from nnunet_taichi.dataset_conversion.masks import colour_code
 
-BACKGROUND, IGNORE = "background", "ignore"  # the host's names: 0, and what no loss looks at
+BACKGROUND, IGNORE = "background", "ignore"  # nnU-Net's names for label 0, and for pixels that the loss ignores
 
 
 def parse_labels(texts: Sequence[str]) -> tuple[dict[str, int], dict[int, int]]:
-    """Read labels such as disc=128 cup=255,#ff0000, numbered from 1 in their order; "ignore" comes last, for the host.
+    """Read labels such as disc=128 cup=255,#ff0000, and number them from 1 in order; nnU-Net needs "ignore" last.
 
     Returns:
-        The number of each label, background (black, unless it is named) first, and the label that each grey value or
-        colour stands for, coded as `read_coded_mask` wants it.
+        The number of each label, with background (black, unless it is named) first; and the label of each grey value or
+        colour, in the codes that `read_coded_mask` takes.
 
     Raises:
-        ValueError: A text is no label, or one value stands for two labels.
+        ValueError: A text is not a label, there is no label beside the background, or one value stands for two labels.
     """
     values = _parse("--labels", texts, ",", "NAME=VALUE[,VALUE...]")
     values = {BACKGROUND: values.pop(BACKGROUND, ["0"])} | values
@@ -40,14 +40,14 @@ def parse_regions(
 ) -> tuple[dict[str, int | tuple[int, ...]], tuple[int, ...]]:
     """Read regions such as disc=rim+cup cup=cup.
 
-    The host writes regions one over the other. A label comes back where the last region that holds it holds no other
-    label of which it is the last region too.
+    nnU-Net writes regions over one another, in order. So a label can be recovered only if no other label has the same
+    last region, that is, the last region that holds it.
 
     Returns:
-        The labels of each region, as dataset.json has them, and the label that the host writes for each.
+        The labels of each region, as in dataset.json, and the label that nnU-Net writes for each region.
 
     Raises:
-        ValueError: A text is no region, or written in this order, the regions do not give back the labels.
+        ValueError: A text is not a region, or regions in this order do not give back all labels.
     """
     usable = {name: number for name, number in labels.items() if name not in (BACKGROUND, IGNORE)}
     regions = _parse("--regions", texts, "+", "NAME=LABEL[+LABEL...]")
@@ -69,7 +69,7 @@ def parse_regions(
 
 
 def _find_own_label(region: str, last: Mapping[str, str]) -> str:
-    """Find the label to write for a region, given the last region that holds each label."""
+    """Return the label to write for a region, given the last region that holds each label."""
     own = [label for label, holder in last.items() if holder == region]
     if not own:
         raise ValueError(f"--regions: later regions hold all of {region}; order them from the outer to the inner")
@@ -82,7 +82,7 @@ def _find_own_label(region: str, last: Mapping[str, str]) -> str:
 
 
 def _parse(option: str, texts: Sequence[str], separator: str, expected: str) -> dict[str, list[str]]:
-    """Split NAME=PART[,PART...]."""
+    """Split texts such as NAME=PART[,PART...] into the parts of each name."""
     parsed: dict[str, list[str]] = {}
     for text in texts:
         name, _, parts = text.partition("=")
@@ -96,7 +96,7 @@ def _parse(option: str, texts: Sequence[str], separator: str, expected: str) -> 
 
 
 def _parse_value(text: str) -> int:
-    """Read a grey value, or a colour as #rrggbb."""
+    """Return the code of a grey value, or of a colour such as #rrggbb."""
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         return colour_code(*bytes.fromhex(text[1:]))
     if not re.fullmatch(r"[0-9]+", text) or int(text) > 65535:

@@ -1,4 +1,4 @@
-"""Finding a data set's folders and files, however a copy spells them."""
+"""Finding a data set's folders and files, whatever the case of their names in a copy."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,15 +16,15 @@ def subfolders(folder: Path) -> dict[str, Path]:
     """Map the lower-case name of each subfolder to its path."""
     try:
         return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
-    except PermissionError:  # a system's own folder beside the data set
+    except PermissionError:  # a folder of the operating system beside the data set
         return {}
 
 
 def find_root(source: Path, wanted: Sequence[str], dataset: str) -> Path:
-    """Find the folder that holds all wanted subfolders, in the source or one level below; case does not matter.
+    """Find the folder that holds all wanted subfolders, in the source or one level below. Case does not matter.
 
     Raises:
-        SourceNotFoundError: It is not there, or there are several.
+        SourceNotFoundError: There is no such folder, or there are several.
     """
     listed = " and ".join(f"{name}/" for name in wanted)
     if not source.is_dir():
@@ -40,13 +40,13 @@ def find_root(source: Path, wanted: Sequence[str], dataset: str) -> Path:
 
 
 def files(folder: Path, endings: Sequence[str]) -> list[Path]:
-    """List the files of a folder with one of the lower-case endings, in order; what the system hides is passed over."""
+    """List the files of a folder with one of the lower-case endings, in order, without hidden files."""
     paths = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in endings)
     return [path for path in paths if _is_file(path) and not path.name.startswith(".")]  # macOS leaves ._1.png
 
 
 def pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """List what may be a picture, in order: no hidden files, and none whose ending says that it is something else."""
+    """List files that may be pictures, in order: all but hidden ones and those with endings of other kinds of files."""
     paths = sorted(path for place in (walk(folder) if recursive else [folder]) for path in place.iterdir())
     return [
         path
@@ -58,10 +58,10 @@ def pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
 
 
 def walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Yield a folder and all below it, in order, hidden ones left out. Parts may be links, but not in a circle.
+    """Yield a folder and all folders below it, in order, without hidden ones. Links are followed, but not in a circle.
 
     Raises:
-        PermissionError: A folder may not be read; what it holds must not be passed over in silence.
+        PermissionError: A folder may not be read. What it holds must not be ignored in silence.
     """
     place = os.path.realpath(folder)
     if place in above or (above and folder.name.startswith(".")):
@@ -73,7 +73,7 @@ def walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
 
 
 def find_doubles(named: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path, Path]]:
-    """Yield each name that an earlier file has, its file and the earlier; some file systems do not tell A from a."""
+    """Yield each name that an earlier file also has, with both files; case is ignored, as some file systems do."""
     first: dict[str, Path] = {}
     for name, path in named:
         if first.setdefault(name.lower(), path) != path:
@@ -81,7 +81,7 @@ def find_doubles(named: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path,
 
 
 def _is_file(path: Path) -> bool:
-    """Tell whether a file is there, or ought to be: a link that leads nowhere must not be passed over in silence."""
+    """Tell whether a path is a file or a broken link, which must not be ignored in silence."""
     try:
         path.name.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Masks: from the values in a file to labels."""
+"""Masks: reading files and turning their values into labels."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,20 +9,20 @@ from nnunet_taichi.dataset_conversion.errors import MaskValueError
 from nnunet_taichi.dataset_conversion.images import Picture, Pixels, read_opaque
 
 Codes = Mapping[int, int]
-COLOUR = 1 << 24  # a code above this is a colour, below it a grey value
+COLOUR = 1 << 24  # codes from here on are colours, those below are grey values
 
 
 def read_binary_mask(path: Path) -> Picture:
-    """Read a mask of any format: lesion is what is not black, in any colour channel; alpha is not looked at.
+    """Read a mask of any format: what is not black in some colour channel is lesion. Constant alpha is ignored.
 
-    A mask with several brightnesses went through a lossy format or an interpolation. Where its lesion ends is anybody's
-    guess, so it is refused, not thresholded.
+    A mask with several levels of brightness went through a lossy format or an interpolation. Nobody can say where its
+    lesion ends, so it is refused, not thresholded.
 
     Returns:
-        (H, W), 0 background and 1 lesion.
+        The mask (H, W), 0 for background and 1 for lesion.
 
     Raises:
-        MaskValueError: The mask has more than one brightness beside black; else what `read_opaque` raises.
+        MaskValueError: The mask has more than one level of brightness beside black. Other errors are `read_opaque`'s.
     """
     values = read_opaque(path)
     brightness = values.max(axis=-1) if values.ndim == 3 else values  # (H, W)
@@ -37,17 +37,17 @@ def read_binary_mask(path: Path) -> Picture:
 
 
 def read_coded_mask(path: Path, *, codes: Codes) -> Picture:
-    """Read a mask whose every grey value or colour stands for a label.
+    """Read a mask in which each grey value or colour stands for a label.
 
     Args:
-        path: A picture in any format that Pillow or SimpleITK knows. A palette is read as the colours that it shows.
-        codes: The label of each grey value, and of each colour as `colour_code` gives it.
+        path: Picture in any format that Pillow or SimpleITK knows. A palette is read as the colours that it shows.
+        codes: Label of each grey value, and of each colour in the code of `colour_code`.
 
     Returns:
-        (H, W), the labels.
+        The labels, (H, W).
 
     Raises:
-        MaskValueError: The mask has a value that stands for nothing; else what `read_opaque` raises.
+        MaskValueError: The mask has a value without a label. Other errors are `read_opaque`'s.
     """
     values = _to_codes(path, read_opaque(path))
     found, places = np.unique(values, return_inverse=True)
@@ -65,12 +65,12 @@ def read_coded_mask(path: Path, *, codes: Codes) -> Picture:
 
 
 def colour_code(red: int, green: int, blue: int) -> int:
-    """Give the code of a colour, 0 to 255 a channel; a grey's is its value."""
+    """Return the code of a colour, with 0 to 255 per channel. The code of a grey is its value."""
     return red if red == green == blue else COLOUR | red << 16 | green << 8 | blue
 
 
 def _to_codes(path: Path, values: Pixels) -> Pixels:
-    """Turn (H, W, 3) into codes (H, W); grey values are their own codes, whatever their dtype."""
+    """Turn (H, W, 3) into codes (H, W). Grey values are their own codes, whatever their dtype."""
     if values.ndim == 2:
         return values
     if values.min() < 0 or values.max() > 255:

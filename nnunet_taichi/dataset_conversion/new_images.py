@@ -1,4 +1,4 @@
-"""New images as a converted data set has its own, so that `nnUNetv2_predict` accepts them."""
+"""New images in the format of a converted data set, so that `nnUNetv2_predict` accepts them."""
 
 import json
 import re
@@ -36,12 +36,12 @@ ENDING = "_0000.png"
 
 
 class Fit(NamedTuple):
-    """What a data set's images are like.
+    """The format of a data set's images.
 
     Attributes:
-        channels: 1 (grey) or 3 (RGB in one file).
-        size: Pixels a side; None if each has its own size.
-        is_size_known: Whether the data set says so, or the size is taken for granted.
+        channels: Number of channels: 1 (grey) or 3 (RGB in one file).
+        size: Height and width in pixels, or None if each image has its own size.
+        is_size_known: Whether dataset.json gives `size`. If not, `size` is assumed to be None.
     """
 
     channels: int
@@ -52,21 +52,21 @@ class Fit(NamedTuple):
 def convert(
     source: Path, target: Path, dataset_id: int, *, overwrite: bool = False, num_processes: int | None = None
 ) -> tuple[int, dict[str, list[str]]]:
-    """Write new images as a data set has its own, complete or not at all.
+    """Write new images in the format of a data set, completely or not at all.
 
     Args:
-        source: Folder of images (its subfolders not), or one image.
-        target: Folder to make.
+        source: Folder of images (subfolders are ignored), or one image.
+        target: Folder to write.
         dataset_id: Number of the data set, 1 to 999.
-        overwrite: Whether `target` is replaced if it exists.
-        num_processes: Number of processes (default: one a core).
+        overwrite: Whether to replace `target` if it exists.
+        num_processes: Number of processes (default: one per core).
 
     Returns:
-        The number of images, and what was tolerated -> in which of them.
+        The number of images, and a mapping from each note on what was tolerated to the names of the images.
 
     Raises:
-        BadFilesError: Everything that is wrong with the images.
-        ConversionError: The data set has images of a kind that we cannot make, or `source` or `target` cannot be used.
+        BadFilesError: Images cannot be converted; it lists everything that is wrong with them.
+        ConversionError: The data set has images of a kind that we cannot write, or `source` or `target` cannot be used.
         ValueError: nnU-Net knows no data set of this ID, or several.
     """
     fit = find_fit(dataset_id)
@@ -81,10 +81,10 @@ def convert(
 
 
 def find_fit(dataset_id: int) -> Fit:
-    """Find what the images of a data set are like, in its dataset.json.
+    """Find the format of a data set's images, in its dataset.json.
 
     Raises:
-        ConversionError: It has images of a kind that we cannot make.
+        ConversionError: The data set has images of a kind that we cannot write, or its dataset.json is not ours.
         ValueError: nnU-Net knows no data set of this ID, or several.
     """
     path = _find_dataset_json(dataset_id)
@@ -121,7 +121,7 @@ def _find_dataset_json(dataset_id: int) -> Path:
 
 
 def _check_target(target: Path, source: Path, *, overwrite: bool) -> None:
-    """Refuse a target that is in use; and, since it may be any folder, to replace anything but images of ours."""
+    """Refuse a target that is in use. It may be any folder, so also refuse to replace anything but our images."""
     check_apart(target, [source])
     check_free(target, overwrite=overwrite)
     if target.exists():
@@ -132,7 +132,7 @@ def _check_target(target: Path, source: Path, *, overwrite: bool) -> None:
 
 
 def _find_images(source: Path) -> tuple[list[Path], list[Path]]:
-    """List what must be readable, the file itself or whatever in the folder may be a picture, and what are masks."""
+    """List the images, which must be readable (the file, or what may be a picture in the folder), and the masks."""
     if source.is_file():
         return [source], []
     if not source.is_dir():
@@ -145,13 +145,13 @@ def _find_images(source: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _name(path: Path) -> str:
-    """Name an image as the host wants it, with nothing that a shell or another system would not take."""
+    """Return the file name that nnU-Net needs for an image, without characters that trouble shells or other systems."""
     stem = unicodedata.normalize("NFC", ANY_ENDING.sub("", path.name))
     return re.sub(r"[^\w.-]", "_", stem.removesuffix("_0000") or stem) + ENDING
 
 
 def _write_all(folder: Path, fit: Fit, names: Mapping[Path, str], num_processes: int | None) -> dict[str, list[str]]:
-    """Write all images; the answer is what was tolerated -> in which of them."""
+    """Write all images, and return what was tolerated -> in which of them."""
     results = map_in_processes(partial(_write, folder, fit), list(names.items()), num_processes, "Converting")
     errors: list[ConversionError] = [
         DuplicateCaseError(path, f"becomes {name}, and so does {first.name}; rename one")
@@ -170,7 +170,7 @@ def _write_all(folder: Path, fit: Fit, names: Mapping[Path, str], num_processes:
 
 
 def _write(folder: Path, fit: Fit, image: tuple[Path, str]) -> tuple[str, ...] | ConversionError:
-    """Write one image, unchanged if it fits; the answer is what was tolerated, or what is wrong."""
+    """Write one image, unchanged if it fits, and return what was tolerated, or what is wrong."""
     path, name = image
     try:
         pixels, notes = read_any(path, channels=fit.channels)
@@ -188,7 +188,7 @@ def _write(folder: Path, fit: Fit, image: tuple[Path, str]) -> tuple[str, ...] |
 
 
 def _is_fitting_png(path: Path, pixels: Pixels) -> bool:
-    """Tell whether the host, which turns nothing and knows no palette, reads just these pixels from the file."""
+    """Tell whether nnU-Net reads exactly these pixels from the file; it ignores orientation tags and palettes."""
     with suppress(UnidentifiedImageError), Image.open(path, formats=["PNG"]) as image:
         is_plain = image.mode != "P" and "transparency" not in image.info
         return is_plain and np.array_equal(np.asarray(image), pixels)

@@ -22,12 +22,12 @@ CHANNEL = "_0000"  # nnU-Net's suffix of an image's first channel
 
 
 class File(NamedTuple):
-    """A picture's file.
+    """The file of a picture.
 
     Attributes:
-        path: Where it is.
-        name: Its path below the folder that was searched, with slashes and without ending; composed (NFC), since macOS
-            takes letters like "ü" apart.
+        path: Path of the file.
+        name: Path below the folder that was searched, with slashes and without ending. It is in composed form (NFC),
+            since macOS decomposes letters such as "ü".
     """
 
     path: Path
@@ -35,17 +35,17 @@ class File(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What files of one case have in common."""
+        """Key that is the same for all files of one case."""
         return self.name.lower()
 
 
 def find_pictures(images: Path, masks: Path) -> tuple[list[File], list[File]]:
-    """List the images and the masks below two folders, which may be one, or one in the other.
+    """List the images and the masks below two folders, which may be the same, or one inside the other.
 
-    In one folder, the masks are what has a mask's suffix.
+    If they are the same, the masks are the files with a mask's suffix.
 
     Raises:
-        SourceNotFoundError: A folder is not there, or holds no picture.
+        SourceNotFoundError: A folder does not exist, or holds no picture.
     """
     found_images, found_masks = _list(images, without=masks), _list(masks, without=images)
     if images == masks:
@@ -60,13 +60,13 @@ def find_pictures(images: Path, masks: Path) -> tuple[list[File], list[File]]:
 
 
 def pair(images: Sequence[File], masks: Sequence[File]) -> tuple[Mapping[str, list[File]], list[File]]:
-    """Find the masks of each image by its name; ending and case do not matter.
+    """Find the masks of each image by its name. Ending and case do not matter.
 
-    A mask's name may have a suffix that its image's has not, and an image's nnU-Net's channel number. Names as they
-    stand go first: beside the images "a" and "a_gt", the mask "a_gt" belongs to the latter.
+    The name of a mask may have a suffix that its image's name does not have. The name of an image may have nnU-Net's
+    channel number. Equal names take precedence: with the images "a" and "a_gt", the mask "a_gt" belongs to "a_gt".
 
     Returns:
-        The masks by their image's key, and those without an image.
+        The masks by their image's key, and the masks without an image.
     """
     images_by_name = {image.key.removesuffix(CHANNEL): image.key for image in images}
     images_by_name |= {image.key: image.key for image in images}
@@ -82,13 +82,13 @@ def pair(images: Sequence[File], masks: Sequence[File]) -> tuple[Mapping[str, li
 
 
 def are_parts(masks: Sequence[File]) -> bool:
-    """Say whether masks are numbered parts of one, as a_mask and a_mask_1, or else rivals, as a_gt and a_seg."""
+    """Tell whether masks are numbered parts of one mask (a_mask, a_mask_1); otherwise they are rivals (a_gt, a_seg)."""
     keys = {mask.key for mask in masks}
     return len(keys) == len(masks) and len({SUFFIX.sub(r"_\1", key) for key in keys}) == 1
 
 
 def _list(folder: Path, without: Path) -> list[File]:
-    """List the pictures below a folder, but not below another one in it; their order is the same on every system."""
+    """List the pictures below a folder, without those below another folder in it, in the same order on every system."""
     if not folder.is_dir():
         raise SourceNotFoundError(folder, "is not a folder; give the one that holds the pictures")
     files = [
@@ -103,16 +103,16 @@ def pair_by_number(root: Path, images: str, masks: str) -> Iterator[tuple[int, P
     """Pair images with masks of the same number: 7.PNG with 0007.png.
 
     Args:
-        root: The folder of both folders.
-        images: The name of the images' folder, in any case.
-        masks: The name of the masks' folder, in any case.
+        root: Folder that holds both folders.
+        images: Name of the folder of images, in any case.
+        masks: Name of the folder of masks, in any case.
 
     Yields:
-        A number, its image, and its masks: one or none.
+        A number, the image with this number, and its masks: one or none.
 
     Raises:
         SourceNotFoundError: There is no image.
-        BadFilesError: There are PNG files whose names are no numbers, or two of the same number.
+        BadFilesError: There are PNG files whose names are not numbers, or two with the same number.
     """
     errors: list[ConversionError] = []
     folders = [subfolders(root)[name.lower()] for name in (images, masks)]
@@ -123,13 +123,13 @@ def pair_by_number(root: Path, images: str, masks: str) -> Iterator[tuple[int, P
         raise SourceNotFoundError(folders[0], "holds no image: looked for 1.png, or 000001.png, and so on")
     for number in sorted(images_by_number.keys() | masks_by_number.keys()):
         mask = masks_by_number.get(number)
-        # a mask without its image becomes a case without it, so that it is listed together with all other bad files
+        # a mask without its image becomes a case whose image is missing, to be listed together with all other bad files
         image = images_by_number.get(number) or folders[0] / masks_by_number[number].name
         yield number, image, (mask,) if mask else ()
 
 
 def _sort_by_number(folder: Path, errors: list[ConversionError]) -> dict[int, Path]:
-    """Map numbers to files, or note what is wrong; what is no PNG file (notes, thumbnails) is passed over."""
+    """Map numbers to PNG files, and add to `errors` what is wrong. Other files (notes, thumbnails) are ignored."""
     found: dict[int, Path] = {}
     for path in files(folder, [".png"]):
         if not re.fullmatch("[0-9]+", path.stem):

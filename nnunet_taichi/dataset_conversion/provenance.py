@@ -1,7 +1,7 @@
-"""conversion.json: where every case of a data set comes from, next to dataset.json.
+"""conversion.json, next to dataset.json: where every case of a data set comes from.
 
-It holds names below the source, digests and arguments, and nothing of the machine: the same source and arguments give
-the same bytes everywhere.
+It holds names below the source, digests and arguments, but nothing about the machine. So the same source and arguments
+give the same bytes everywhere.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ FILE_NAME = "conversion.json"
 
 
 def file_digest(path: Path) -> tuple[int, str]:
-    """Give a file's size in bytes and its SHA-256."""
+    """Return a file's size in bytes and its SHA-256."""
     return path.stat().st_size, digest(path)
 
 
@@ -31,14 +31,14 @@ def describe(
     tolerated: Mapping[str, Sequence[str]],
     twins: Sequence[Sequence[str]],
 ) -> dict[str, Any]:
-    """Assemble what conversion.json says.
+    """Return the content of conversion.json.
 
     Args:
-        findings: What was converted.
-        command: The converter's name.
-        arguments: Its arguments, less those that name places on a machine.
-        files: Source name -> size and SHA-256.
-        tolerated: What was tolerated -> in which source files.
+        findings: Findings that were converted.
+        command: Name of the converter.
+        arguments: Arguments of the converter, without those that name places on a machine.
+        files: Source name -> size in bytes and SHA-256.
+        tolerated: Note on what was tolerated -> the source files that it is about.
         twins: Identifiers of the cases of each group of twins.
     """
     listed = {name: {"size": size, "sha256": checksum} for name, (size, checksum) in sorted(files.items())}
@@ -64,13 +64,17 @@ def describe(
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON that people can read and that does not depend on the system."""
+    """Write JSON that people can read, and that is the same on every system."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     write_whole(path, text)
 
 
 def read(dataset: Path) -> dict[str, Any]:
-    """Read a data set's conversion.json; empty for a data set that we did not convert."""
+    """Read a data set's conversion.json. The result is empty for a data set that we did not convert.
+
+    Raises:
+        ConversionError: The file is not one of ours, or is torn.
+    """
     path = dataset / FILE_NAME
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

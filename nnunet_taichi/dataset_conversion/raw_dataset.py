@@ -1,4 +1,4 @@
-"""The only writer of nnU-Net raw data sets."""
+"""The writer of nnU-Net raw data sets, which all converters share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ from nnunet_taichi.dataset_conversion.target import appear_complete
 from nnunet_taichi.nnunet.json_files import SPLITS
 from nnunet_taichi.runtime.parallel import map_in_processes
 
-FILE_ENDING = ".png"  # lossless, and the host's NaturalImage2DIO reads it
+FILE_ENDING = ".png"  # lossless, and nnU-Net's NaturalImage2DIO reads it
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a data set is written.
+    """Options for writing a data set.
 
     Attributes:
-        size: Resize to this many pixels a side; None keeps the size.
-        fit_masks: Resize a mask that has another size than its image, instead of refusing it.
-        test_fraction: Share of the cases to set aside for testing, where the data set does not say which.
-        random_splits: Leave the folds to the host.
-        num_processes: How many processes convert, None for one a core. The files do not depend on it.
+        size: Height and width in pixels to resize to; None keeps the size.
+        fit_masks: Whether to resize a mask whose size differs from its image's, instead of refusing it.
+        test_fraction: Share of the cases to set aside for testing, if the data set has no test cases of its own.
+        random_splits: Whether to leave the folds to nnU-Net.
+        num_processes: Number of processes that convert; None for one per core. The files do not depend on it.
     """
 
     size: int | None = None
@@ -44,13 +44,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Written:
-    """What a worker reports of a case that it wrote.
+    """What a worker reports about a case that it wrote.
 
     Attributes:
-        notes: What was tolerated.
+        notes: Notes on what was tolerated.
         files: Size and SHA-256 of the image and of each mask.
         pixels: SHA-256 of the image's pixels.
-        thumbnail: For the search for twins.
+        thumbnail: Thumbnail for the search for twins.
     """
 
     notes: tuple[str, ...]
@@ -61,14 +61,14 @@ class Written:
 
 @dataclass(frozen=True)
 class RawDataset:
-    """What was made, for the user to read.
+    """What was written, to be reported to the user.
 
     Attributes:
         training: Training cases.
         test: Test cases.
-        tolerated: What was tolerated -> in which source files.
+        tolerated: Note on what was tolerated -> the source files that it is about.
         twins: Identifiers of the cases of each group of twins.
-        folds: What splits_final.json says; empty if it is left to the host.
+        folds: Content of splits_final.json; empty if the folds are left to nnU-Net.
     """
 
     training: Sequence[Case]
@@ -81,19 +81,20 @@ class RawDataset:
 def write_raw_dataset(
     findings: Findings, target: Path, options: Options, *, converter: str, arguments: Mapping[str, Any]
 ) -> RawDataset:
-    """Write cases as an nnU-Net raw data set, complete or not at all.
+    """Write cases as an nnU-Net raw data set, completely or not at all.
 
     Args:
-        findings: What to write.
-        target: The folder to make; one that is there is replaced, once the new one is complete.
-        options: How to write it.
-        converter: Who found it, for conversion.json.
-        arguments: What the converter was told, for conversion.json.
+        findings: Findings to write.
+        target: Folder to write. An existing folder is replaced once the new one is complete.
+        options: Options for writing.
+        converter: Name of the converter, for conversion.json.
+        arguments: Arguments of the converter, for conversion.json.
 
     Raises:
-        BadFilesError: Everything that is wrong with the source files; nothing is written.
+        BadFilesError: Source files are bad; it lists everything that is wrong with them. Nothing is written.
         TargetExistsError: Another process is writing the same target.
-        NotWrittenError: There is no space, or no permission.
+        NotWrittenError: There is no space or no permission.
+        ValueError: No case is left for training.
     """
     with appear_complete(target) as folder:
         written = _write_cases(folder, findings.cases, options)
@@ -109,7 +110,7 @@ def write_raw_dataset(
 
 
 def _write_cases(folder: Path, cases: Sequence[Case], options: Options) -> list[Written]:
-    """Write all images and labels as if all were for training."""
+    """Write all images and labels as if all cases were for training."""
     for subfolder in ("imagesTr", "labelsTr"):
         (folder / subfolder).mkdir()
     results = map_in_processes(partial(_write, folder, options), cases, options.num_processes, "Converting")
@@ -129,7 +130,7 @@ def _write_cases(folder: Path, cases: Sequence[Case], options: Options) -> list[
 
 
 def _write(folder: Path, options: Options, case: Case) -> Written | Sequence[ConversionError]:
-    """Write one case, or say what is wrong with it."""
+    """Write one case, or return what is wrong with it."""
     try:
         original = case.load(fit_masks=options.fit_masks)
         image, label, notes = case.resize(original, options.size) if options.size else original
@@ -143,7 +144,7 @@ def _write(folder: Path, options: Options, case: Case) -> Written | Sequence[Con
 
 
 def _partition(findings: Findings, written: Sequence[Written], options: Options) -> RawDataset:
-    """Decide what is for training and in which fold."""
+    """Decide which cases are for training, and make the folds."""
     cases, pairs = findings.cases, _pair_twins(written)
     groups = splits.group_cases(cases, pairs)
     strata = [case.stratum for case in cases]
@@ -169,7 +170,7 @@ def _partition(findings: Findings, written: Sequence[Written], options: Options)
 
 
 def _pair_twins(written: Sequence[Written]) -> list[tuple[int, int]]:
-    """Give the indices of the cases of each pair of twins."""
+    """Return the indices of the cases of each pair of twins."""
     files, pixels = [result.files[0][1] for result in written], [result.pixels for result in written]
     twins = find_twins([result.thumbnail for result in written], files, pixels)
     return [(twin.first, twin.second) for twin in twins]
@@ -207,7 +208,7 @@ def _write_dataset_json(folder: Path, name: str, findings: Findings, num_trainin
     generate_dataset_json(
         str(folder),
         channel_names=dict(enumerate(description.channels)),
-        labels=dict(description.labels),  # the host changes what it is given
+        labels=dict(description.labels),  # a copy, since nnU-Net changes it
         num_training_cases=num_training,
         file_ending=FILE_ENDING,
         regions_class_order=description.regions_class_order,
@@ -216,5 +217,5 @@ def _write_dataset_json(folder: Path, name: str, findings: Findings, num_trainin
         license=description.licence,
         description=f"resized to {size} x {size} pixels" if size else "in its own pixels",
         converted_by=f"nnunet_taichi {__version__}",
-        resize=size,  # the host keeps it, also beside models: `convert images` goes by it
+        resize=size,  # nnU-Net keeps this, also beside models; `convert images` reads it
     )

@@ -1,7 +1,7 @@
 """REFUGE, photographs of the eye's fundus with optic disc and cup (Orlando et al. 2020), as published or re-packed.
 
-Folders are known by the end of their path, however deep they lie. Files are known by their name, whose letter says the
-part: g0001 (glaucoma) and n0001 (none) are for training, V0001 for validation, T0001 for testing.
+Folders are recognised by the end of their path, at any depth. Files are recognised by their name, whose letter says the
+part: g0001 (glaucoma) and n0001 (no glaucoma) are for training, V0001 for validation, T0001 for testing.
 """
 
 import json
@@ -46,7 +46,7 @@ NAME = re.compile(r"([gnvt])(\d+)", re.IGNORECASE)
 LETTERS = "gnVT"
 CLASSES = {"g": "glaucoma", "n": "non-glaucoma"}  # by a training file's letter, or a test mask's folder
 INDEX_CLASSES = {0: "non-glaucoma", 1: "glaucoma"}  # by the label in a re-pack's index.json
-# what a path ends with, in lower case and with doubled folders once: the official tree, or a re-pack
+# ends of paths, in lower case and with doubled folders once, in the official tree or in a re-pack
 FOLDERS = {
     "images": r"(refuge-)?(training400(/(non-)?glaucoma)?|(validation|test)400)|(train|val|test)/images",
     "masks": r"(annotation-training400|refuge-validation400-gt|refuge-test-gt)/disc_cup_masks(/(g|n|(non-)?glaucoma))?"
@@ -61,14 +61,14 @@ def find_cases(source: Path) -> Findings:
     """Find the cases.
 
     Args:
-        source: Folder below which the parts lie, wherever.
+        source: Folder below which the parts lie, at any depth.
 
     Returns:
         The cases, named like g0001, in the official partition. No picture is read yet.
 
     Raises:
         SourceNotFoundError: There are no training images.
-        BadFilesError: Pictures have names that REFUGE does not have, are there twice, or are masks without image.
+        BadFilesError: Pictures have names that do not occur in REFUGE, occur twice, or are masks without an image.
         TableError: An index.json cannot be read.
     """
     folders = _find_folders(source)
@@ -97,13 +97,13 @@ def find_cases(source: Path) -> Findings:
 
 
 def read_mask(path: Path) -> Picture:
-    """Read a mask in REFUGE's coding, or in that of a re-pack: 0 background, 1 rim, 2 cup.
+    """Read a mask in the coding of REFUGE, or in that of a re-pack: 0 background, 1 rim, 2 cup.
 
-    The greatest value says which it is. The corner must be background: some data sets are coded the other way round (0
-    background, 255 cup), which would go unnoticed.
+    The greatest value distinguishes the two. The corner must be background. Otherwise, masks that are coded the other
+    way round (0 background, 255 cup), as in some data sets, would go unnoticed.
 
     Raises:
-        MaskValueError: The mask has other values, or no background in its corner; else what `read_opaque` raises.
+        MaskValueError: The mask has other values, or no background in its corner. Other errors are `read_opaque`'s.
     """
     is_index = read_values(path).max() <= max(INDEX_CODES)
     labels = read_coded_mask(path, codes=INDEX_CODES if is_index else CODES).pixels
@@ -127,13 +127,13 @@ def _find_folders(source: Path) -> Folders:
 
 
 def _undouble(path: str) -> str:
-    """Write a path in lower case, with a folder that lies in one of its name left out: Test400/Test400 is test400."""
+    """Return a path in lower case without folders that lie in one of the same name: Test400/Test400 is test400."""
     parts = path.lower().split("/")
     return "/".join(parts[:1] + [part for parent, part in pairwise(parts) if part != parent])
 
 
 def _find_pictures(source: Path, folders: Folders) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Find the images and the masks by identifier, and everything that is wrong with their names."""
+    """Find the images and the masks by identifier, or raise everything that is wrong with their names."""
     errors: list[ConversionError] = []
     images, masks = (_identify(folders[kind], errors) for kind in FOLDERS)
     if not errors and not any(identifier[0] in CLASSES for identifier in images):
@@ -149,7 +149,7 @@ def _find_pictures(source: Path, folders: Folders) -> tuple[dict[str, Path], dic
 
 
 def _identify(folders: Sequence[Path], errors: list[ConversionError]) -> dict[str, Path]:
-    """Map the identifier of each picture to its path, or note what is wrong with its name."""
+    """Map the identifier of each picture to its path, and add to `errors` what is wrong with names."""
     found: dict[str, Path] = {}
     for path in (path for folder in folders for path in files(folder, ENDINGS)):
         identifier = _read_name(path.stem)
@@ -163,7 +163,7 @@ def _identify(folders: Sequence[Path], errors: list[ConversionError]) -> dict[st
 
 
 def _read_name(stem: str) -> str:
-    """Spell a name as REFUGE does; empty if it is none of REFUGE's."""
+    """Return a name as REFUGE spells it, or "" if it does not occur in REFUGE."""
     match = NAME.fullmatch(stem)
     if not match:
         return ""
@@ -172,7 +172,7 @@ def _read_name(stem: str) -> str:
 
 
 def _read_index(path: Path) -> dict[str, str]:
-    """Map identifiers to classes; entries without a label, as those for testing, are passed over."""
+    """Map identifiers to classes. Entries without a label, such as those for testing, are ignored."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         entries = content.values() if isinstance(content, dict) else content
@@ -184,7 +184,7 @@ def _read_index(path: Path) -> dict[str, str]:
 
 
 def _make_case(identifier: str, image: Path, mask: Path | None, stratum: str) -> Case:
-    """Make a case; only a test image may lack its mask, for the truth of the test set was long kept back."""
+    """Make a case. Only a test image may lack its mask, since the masks of the test set were long kept secret."""
     is_test = identifier.startswith("T")
     folder = mask.parent.name.lower() if mask else ""
     return Case(
@@ -200,14 +200,14 @@ def _make_case(identifier: str, image: Path, mask: Path | None, stratum: str) ->
 
 
 def _official_folds(cases: Sequence[Case]) -> list[Fold] | None:
-    """Give the one fold of the official partition, if the validation part is there."""
+    """Return the one fold of the official partition, or None without the validation part."""
     training = [case.identifier for case in cases if case.identifier[0] in CLASSES]
     validation = [case.identifier for case in cases if case.identifier.startswith("V")]
     return [{"train": training, "val": validation}] if validation else None
 
 
 def _list_tolerated(root: Path, folders: Folders, cases: Sequence[Case]) -> list[str]:
-    """Say in what the copy differs from what was published."""
+    """Return notes on how the copy differs from what was published."""
     taken = sorted(folder.relative_to(root).as_posix() for kind in FOLDERS for folder in folders[kind])
     doubled = [path for path in taken if _undouble(path) != path.lower()]
     re_packed = [path for path in taken if path.lower().rpartition("/")[2] in RE_PACKED]

@@ -1,4 +1,4 @@
-"""What a conversion says at its end."""
+"""What a conversion prints at its end."""
 
 import shlex
 from collections import Counter
@@ -15,7 +15,7 @@ from nnunet_taichi.dataset_conversion.splits import FOLDS
 
 
 def report(dataset: RawDataset, findings: Findings, target: Path, dataset_id: int, *, random_splits: bool) -> None:
-    """Print what was made, what was tolerated, and what comes next."""
+    """Print what was written, what was tolerated, and the next command."""
     count = f"{len(dataset.training)} cases" + (f" and {len(dataset.test)} for testing" if dataset.test else "")
     print(f"{count} in {target}")
     kept = "; no fold divides one" if dataset.folds and not findings.folds else ""
@@ -38,7 +38,7 @@ def report(dataset: RawDataset, findings: Findings, target: Path, dataset_id: in
 
 
 def _print_composition(cases: Sequence[Case], kept: str) -> None:
-    """Print what the folds balance and keep together."""
+    """Print the classes, which the folds balance, and the patients, whose images they keep together."""
     classes = Counter(case.stratum for case in cases if case.stratum)
     patients = {case.group for case in cases if case.group}
     if classes:
@@ -48,7 +48,7 @@ def _print_composition(cases: Sequence[Case], kept: str) -> None:
 
 
 def report_new_images(count: int, tolerated: Mapping[str, Sequence[str]], target: Path, dataset_id: int) -> None:
-    """Print what was made of new images, and how they are predicted."""
+    """Print how many new images were written, what was tolerated, and how to predict them."""
     print(f"{count} images in {target}")
     if not find_fit(dataset_id).is_size_known:
         print("Sizes are kept: dataset.json does not say whether the data set was resized")
@@ -58,7 +58,7 @@ def report_new_images(count: int, tolerated: Mapping[str, Sequence[str]], target
 
 
 def _print_tolerated(tolerated: Mapping[str, Sequence[str]]) -> None:
-    """Print what was tolerated, and the first of the files to which it happened."""
+    """Print each note on what was tolerated, with the first of the files that it is about."""
     for note, names in tolerated.items():
         files = f" ({len(names)}: {', '.join(names[:3])}{', ...' if names[3:] else ''})" if names else ""
         print(f"Tolerated: {note}{files}")

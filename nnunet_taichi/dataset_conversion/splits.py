@@ -1,4 +1,4 @@
-"""Splits that keep twins and patients together and classes balanced."""
+"""Splits that keep twins and patients together, and that balance the classes."""
 
 import warnings
 from collections import Counter, defaultdict
@@ -12,11 +12,11 @@ from nnunet_taichi.dataset_conversion.duplicates import group
 from nnunet_taichi.dataset_conversion.findings import Fold
 
 FOLDS = 5
-SEED = 12345  # the host's
+SEED = 12345  # as nnU-Net's
 
 
 def group_cases(cases: Sequence[Case], twins: Iterable[tuple[int, int]]) -> list[int]:
-    """Number the groups of cases that must stay together: twins, and the images of one patient."""
+    """Return the group number of each case. Cases of a group must stay together: twins, and the images of a patient."""
     patients = defaultdict(list)
     for index, case in enumerate(cases):
         if case.group:
@@ -25,10 +25,10 @@ def group_cases(cases: Sequence[Case], twins: Iterable[tuple[int, int]]) -> list
 
 
 def set_aside(fraction: float, strata: Sequence[str], groups: Sequence[int]) -> set[int]:
-    """Choose whole groups at random until each class has given its share, rounded.
+    """Choose whole groups at random, up to a rounded share of each class.
 
     Returns:
-        Indices of the test cases. A group that would exceed a class's share is passed over.
+        Indices of the test cases. A group that would exceed the share of a class is skipped.
     """
     wanted = Counter({stratum: round(fraction * count) for stratum, count in Counter(strata).items()})
     members = defaultdict(list)
@@ -44,10 +44,10 @@ def set_aside(fraction: float, strata: Sequence[str], groups: Sequence[int]) -> 
 
 
 def five_folds(identifiers: Sequence[str], strata: Sequence[str], groups: Sequence[int]) -> list[Fold]:
-    """Split cases into five folds, or one a group if there are fewer, stratified by class, no group divided.
+    """Split cases into five folds, stratified by class, without dividing a group. Fewer groups give one fold each.
 
     Returns:
-        The folds, cases in sorted order; none if all cases are of one group.
+        The folds, with cases in sorted order; an empty list if all cases are of one group.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # slow to import
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from nnunet_taichi.dataset_conversion.case import Case
 from nnunet_taichi.dataset_conversion.errors import TableError
 
-# where a table has several of them, the first here counts: what says image rather than what may number the rows
+# if a table has several of these columns, the first one here counts: names of images before what may number the rows
 IDS = ("image", "image_id", "imageid", "imgname", "filename", "file_name", "file", "id", "name")
 CLASSES = ("class", "cate", "category", "type", "label", "diagnosis", "pathology")
 GROUPS = ("patient", "patient_id", "patientid", "subject", "subject_id", "case", "case_id", "group")
@@ -20,11 +20,11 @@ Lines = Sequence[Sequence[str]]
 
 
 class Row(NamedTuple):
-    """What a table says of an image.
+    """What a table says about an image.
 
     Attributes:
-        stratum: Its class, or empty.
-        group: Its patient, or empty.
+        stratum: Class of the image, or empty.
+        group: Patient of the image, or empty.
     """
 
     stratum: str = ""
@@ -32,18 +32,18 @@ class Row(NamedTuple):
 
 
 def find_table(name: str, folders: Iterable[Path]) -> Path | None:
-    """Find a table by its name, without case, in the first of the folders that holds it."""
+    """Find a table by its name, in any case, in the first of the folders that holds it."""
     paths = (path for folder in folders for path in sorted(folder.iterdir()))
     return next((path for path in paths if path.name.lower() == name.lower() and path.is_file()), None)
 
 
 def read_table(path: Path) -> dict[str, Row]:
-    """Map the key of each image (see `image_key`) to what the table says of it.
+    """Map the key of each image (see `image_key`) to what the table says about it.
 
-    Columns are recognised by the names above, in any case.
+    The names in `IDS`, `CLASSES` and `GROUPS`, in any case, mark the columns.
 
     Raises:
-        TableError: The file cannot be read, has no column of images, or says two things of an image.
+        TableError: The file cannot be read, has no column of images, or says different things about one image.
     """
     header, *lines = (_read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)) or [[]]
     titles = [title.strip().lower() for title in header]
@@ -53,7 +53,7 @@ def read_table(path: Path) -> dict[str, Row]:
         raise TableError(path, f"has no column of images: expected one of {', '.join(IDS)}, found {found}")
     rows: dict[str, Row] = {}
     for line in lines:
-        # a slice, for lines may be short
+        # a slice, since lines may be short
         cells = ("" if column is None else "".join(line[column : column + 1]).strip() for column in columns)
         image, stratum, group = cells
         if image and rows.setdefault(image_key(image), Row(stratum, group)) != (stratum, group):
@@ -62,16 +62,16 @@ def read_table(path: Path) -> dict[str, Row]:
 
 
 def image_key(name: str) -> str:
-    """Give the key of an image's name: lower case, no folder, no picture's ending, no leading zeros of a number.
+    """Return the key of an image's name: in lower case, without folder, picture ending, or leading zeros of a number.
 
-    Spreadsheets drop such zeros, and copies of a data set differ in them.
+    Spreadsheets drop leading zeros, and copies of a data set differ in them.
     """
     stem = ENDING.sub("", name.replace("\\", "/").rpartition("/")[2].lower())
     return str(int(stem)) if stem.isdecimal() else stem
 
 
 def note_missing_classes(name: str, table: Path | None, cases: Sequence[Case]) -> list[str]:
-    """Say which images a data set's table of classes, called `name`, says nothing of, or that it is not there."""
+    """Return a note on the images without a class in the table of classes called `name`, or on a missing table."""
     if table is None:
         return [f"there is no {name}: the folds are not balanced by class"]
     images = [case.image.name for case in cases if not case.stratum]
@@ -90,7 +90,7 @@ def _read_csv(path: Path) -> Lines:
 
 
 def _read_xlsx(path: Path) -> Lines:
-    """Read the first sheet up to the first column without a title; what stands further right is something else."""
+    """Read the first sheet up to the first column without a title. Columns further right are something else."""
     try:
         from openpyxl import load_workbook
     except ImportError:
@@ -99,7 +99,7 @@ def _read_xlsx(path: Path) -> Lines:
     try:
         sheet = load_workbook(path, data_only=True).worksheets[0]
         lines = [["" if cell is None else str(cell) for cell in line] for line in sheet.iter_rows(values_only=True)]
-    except Exception as error:  # a torn file raises whatever its reader stumbles over
+    except Exception as error:  # for a torn file, the reader may raise anything
         raise TableError(path, f"cannot be read ({error}); is it complete?") from error
     width = [*lines[0], ""].index("") if lines else 0
     return [line[:width] for line in lines]

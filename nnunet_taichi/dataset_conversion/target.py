@@ -1,4 +1,4 @@
-"""Where a data set goes, and how it gets there: complete or not at all."""
+"""Where a data set is written, and how: completely or not at all."""
 
 import errno
 import os
@@ -16,12 +16,12 @@ from nnunet_taichi.runtime.interrupts import uninterrupted
 
 
 def find_target(dataset_id: int, name: str, *, overwrite: bool = False) -> Path:
-    """Say where a data set goes: $nnUNet_raw/DatasetXXX_NAME.
+    """Return the folder for a data set: $nnUNet_raw/DatasetXXX_NAME.
 
     Raises:
-        TargetExistsError: It is there already (unless it may be overwritten), or nnU-Net has another data set of this
-            ID in one of its three folders; it refuses to work with double IDs.
-        ValueError: The environment does not say where raw data sets are.
+        TargetExistsError: The folder already exists (unless it may be overwritten), or nnU-Net has another data set
+            with this ID in one of its three folders; nnU-Net refuses to work with double IDs.
+        ValueError: The variable nnUNet_raw is not set.
     """
     raw = nnUNet_raw.get()
     if not raw:
@@ -35,7 +35,7 @@ def find_target(dataset_id: int, name: str, *, overwrite: bool = False) -> Path:
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target that is there already and may not be replaced."""
+    """Refuse a target that already exists and may not be replaced, or that is a link."""
     if target.is_symlink():
         raise TargetExistsError(target, "is a link, and what it leads to would be left behind; write to another place")
     if target.exists() and not overwrite:
@@ -43,7 +43,7 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 
 
 def check_apart(target: Path, sources: Iterable[Path]) -> None:
-    """Refuse a target that holds, or is, a source: replacing it would destroy what is being read."""
+    """Refuse a target that is or holds a source: replacing it would destroy what is being read."""
     for source in sources:
         if Path(os.path.realpath(source)).is_relative_to(os.path.realpath(target)):
             raise TargetExistsError(target, f"holds the source {source}; write to another place")
@@ -51,15 +51,15 @@ def check_apart(target: Path, sources: Iterable[Path]) -> None:
 
 @contextmanager
 def appear_complete(target: Path) -> Iterator[Path]:
-    """Give a folder to fill that takes the target's place when the block ends, and vanishes when the block fails.
+    """Yield a folder to fill. It takes the target's place when the block ends, and vanishes if the block fails.
 
-    It lies beside the target, where renaming is atomic, in a folder whose leading dot hides it from the host. A target
-    that is there already stays until then, and comes back if its successor cannot be put in its place. What a killed
-    process left behind is cleared away by the next one.
+    The folder lies beside the target, where renaming is atomic, in a folder whose leading dot hides it from nnU-Net. An
+    existing target stays until the block ends, and is put back if the new folder cannot take its place. The next
+    process deletes what a killed process left behind.
 
     Raises:
         TargetExistsError: Another process is writing the same target.
-        NotWrittenError: There is no space, or no permission.
+        NotWrittenError: There is no space or no permission.
     """
     workspace = target.with_name(f".{target.name}.part")
     new, old = workspace / "new", workspace / "old"
@@ -86,7 +86,7 @@ def appear_complete(target: Path) -> Iterator[Path]:
 
 
 def _replace(target: Path, new: Path, old: Path) -> None:
-    """Put the new folder in the target's place, and move a target that is there already to `old`."""
+    """Put the new folder in the target's place, and move an existing target to `old`."""
     try:
         if target.exists():
             target.rename(old)
@@ -97,7 +97,7 @@ def _replace(target: Path, new: Path, old: Path) -> None:
 
 
 def _put_back(target: Path, old: Path) -> bool:
-    """Bring back a target that was moved away and has no successor."""
+    """Put back a target that was moved away and not replaced, and tell whether this was needed."""
     if is_missing := old.exists() and not target.exists():
         old.rename(target)
     return is_missing
@@ -105,7 +105,7 @@ def _put_back(target: Path, old: Path) -> bool:
 
 @contextmanager
 def explained(target: Path) -> Iterator[None]:
-    """Say of a full disk or a forbidden folder which it is, and what helps."""
+    """Turn an OSError, such as a full disk or a forbidden folder, into a `NotWrittenError` that says what helps."""
     try:
         yield
     except OSError as error:

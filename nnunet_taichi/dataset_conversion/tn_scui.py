@@ -1,8 +1,8 @@
 """TN-SCUI2020, thyroid ultrasound images: `image/7.PNG`, `mask/7.PNG`, and so on.
 
-Five folds over everything are the default, as in the paper: "we randomly selected 20% of the training data as the test
-set. It is subjected to five-fold cross-validation". The test set is thus the fifth that a fold does not train on.
-`--test-fraction 0.2` sets a fifth aside once and makes the folds of the rest.
+By default, there are five folds of all cases, as in the paper: "we randomly selected 20% of the training data as the
+test set. It is subjected to five-fold cross-validation". So the test set is the fifth that a fold does not train on.
+`--test-fraction 0.2` sets a fifth aside once, and makes folds of the rest.
 """
 
 from pathlib import Path
@@ -31,8 +31,8 @@ TEST_FOLDER = "tnscui2020_testset"
 def find_cases(source: Path) -> Findings:
     """Find the cases.
 
-    train.csv, where it is there, says which nodule is benign and which malignant; the images of a patient stay together
-    if it has a column of patients.
+    train.csv, if it exists, says which nodules are benign and which are malignant. If it has a column of patients, the
+    images of a patient stay together.
 
     Args:
         source: Folder that holds image/ and mask/, or its parent.
@@ -41,9 +41,9 @@ def find_cases(source: Path) -> Findings:
         The cases by number, named like tnscui_00001. No picture is read yet.
 
     Raises:
-        SourceNotFoundError: The folders are not there, or there is no image.
+        SourceNotFoundError: The folders do not exist, or there is no image.
         TableError: The table cannot be read.
-        BadFilesError: There are PNG files whose names are no numbers, or two of the same number.
+        BadFilesError: There are PNG files whose names are not numbers, or two with the same number.
     """
     root = find_root(source, (IMAGES, MASKS), "TN-SCUI2020")
     table = find_table(TABLE, (root, source))
@@ -64,7 +64,7 @@ def find_cases(source: Path) -> Findings:
 
 
 def _find_test_images(root: Path) -> list[str]:
-    """Say what becomes of the challenge's test images, which have no masks, if they lie beside the training folder."""
+    """Return a note on the challenge's test images, which have no masks, if they lie beside the training folder."""
     folder = subfolders(root.resolve().parent).get(TEST_FOLDER)
     count = len(files(folder, [".png"])) if folder else 0
     use = "`nnunet_taichi convert images` makes them fit for predicting"

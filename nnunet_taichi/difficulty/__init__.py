@@ -1,4 +1,4 @@
-"""Easy and hard regions of the lesion (equations 23-24): maps, their storage, their way into a batch."""
+"""Easy and hard regions of the lesion (equations 23-24): their maps, how these are stored and get into a batch."""
 
 from nnunet_taichi.difficulty.coding import split_by_difficulty
 

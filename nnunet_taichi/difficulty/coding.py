@@ -1,11 +1,11 @@
-"""Which pixels are easy, which hard, and how that fits into one int16 channel."""
+"""Which pixels are easy or hard, and how one int16 channel holds this."""
 
 from typing import TypeVar
 
 import numpy as np
 import torch
 
-MAX_HEADS = 9  # 3^9 - 1 is the last that fits into int16
+MAX_HEADS = 9  # 3^9 - 1 is the last such code that fits into int16
 
 Arrays = TypeVar("Arrays", np.ndarray, torch.Tensor)
 
@@ -14,12 +14,12 @@ def split_by_difficulty(level1: Arrays, level4: Arrays, ground_truth: Arrays) ->
     """Split a lesion by what U-Net++ finds at its first and at its fourth level (equations 23-24).
 
     Args:
-        level1: output of the shallowest level, boolean, any shape.
-        level4: output of the deepest level, boolean, of the same shape.
-        ground_truth: the lesion, boolean, of the same shape.
+        level1: Output of the shallowest level, boolean, of any shape.
+        level4: Output of the deepest level, boolean, of the same shape.
+        ground_truth: True lesion, boolean, of the same shape.
 
     Returns:
-        easy = level1 and GT; hard = level4 and GT and not easy. Lesion pixels that neither level finds are in none.
+        easy = level1 and GT; hard = level4 and GT and not easy. Lesion pixels that neither level finds are in neither.
 
     >>> easy, hard = split_by_difficulty(np.array([1, 1, 0, 0]) > 0, np.array([0, 1, 1, 0]) > 0, np.array([1] * 4) > 0)
     >>> easy.tolist(), hard.tolist()
@@ -30,10 +30,10 @@ def split_by_difficulty(level1: Arrays, level4: Arrays, ground_truth: Arrays) ->
 
 
 def encode_difficulty(easy: np.ndarray, hard: np.ndarray) -> np.ndarray:
-    """Code (K, *spatial) booleans as the sum over heads of 3^k {0 none, 1 easy, 2 hard}: (*spatial), int16.
+    """Code booleans (K, *spatial) as (*spatial), int16: the sum over heads k of 3^k times 0 (none), 1 (easy), 2 (hard).
 
     Raises:
-        NotImplementedError: more than nine heads, whose codes overflow int16.
+        NotImplementedError: There are more than nine heads, whose codes would overflow int16.
     """
     check_heads(len(easy))
     weights = 3 ** np.arange(len(easy)).reshape(-1, *[1] * (easy.ndim - 1))
@@ -41,7 +41,7 @@ def encode_difficulty(easy: np.ndarray, hard: np.ndarray) -> np.ndarray:
 
 
 def decode_difficulty(codes: torch.Tensor, num_heads: int) -> torch.Tensor:
-    """Return the levels {0 none, 1 easy, 2 hard} of each head, (B, K, *spatial), from codes (B, *spatial)."""
+    """Return 0 (none), 1 (easy) or 2 (hard) for each head, (B, K, *spatial), from codes (B, *spatial)."""
     codes = codes.clamp_min(0).unsqueeze(1)  # nnU-Net pads with -1
     if num_heads == 1:
         return codes
@@ -50,10 +50,10 @@ def decode_difficulty(codes: torch.Tensor, num_heads: int) -> torch.Tensor:
 
 
 def check_heads(num_heads: int) -> None:
-    """Refuse what the code cannot hold.
+    """Refuse more heads than a code can hold.
 
     Raises:
-        NotImplementedError: more than nine heads.
+        NotImplementedError: There are more than nine heads.
     """
     if num_heads > MAX_HEADS:
         raise NotImplementedError(
@@ -63,11 +63,11 @@ def check_heads(num_heads: int) -> None:
 
 
 def shares(codes: np.ndarray, truth: np.ndarray) -> dict[str, list[int]]:
-    """Count the easy, hard and all lesion pixels of each head.
+    """Count the easy pixels, the hard pixels and all lesion pixels of each head.
 
     Args:
-        codes: difficulty codes, (*spatial).
-        truth: ground truth, (K, *spatial), boolean.
+        codes: Difficulty codes, (*spatial).
+        truth: Ground truth, (K, *spatial), boolean.
 
     Returns:
         Three lists of K counts, in pixels.

@@ -1,4 +1,4 @@
-"""What U-Net++ sees at its first and last depth, on whole cases."""
+"""What U-Net++ finds at its first and last depth, on whole cases."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from nnunet_taichi.nnunet.predictor import expect_outputs, unwrap
 
 
 class LevelPredictor:
-    """The host's sliding window over both depths in one pass, without mirroring.
+    """nnU-Net's sliding window with both depths in one pass, without mirroring.
 
     Args:
-        miner: an initialised trainer of U-Net++ that holds the trained weights.
+        miner: Initialised trainer of U-Net++ that holds the trained weights.
     """
 
     def __init__(self, miner: nnUNetTrainer) -> None:
@@ -38,15 +38,15 @@ class LevelPredictor:
         """Return the difficulty codes (Z, Y, X), int16.
 
         Args:
-            image: preprocessed, (C, Z, Y, X).
-            segmentation: the label map, (Z, Y, X).
+            image: Preprocessed image, (C, Z, Y, X).
+            segmentation: Label map, (Z, Y, X).
         """
         logits = self.predictor.predict_sliding_window_return_logits(torch.from_numpy(image)).float().cpu()
         level1, level4 = (self._heads(part) for part in logits.chunk(2))
         return encode_difficulty(*split_by_difficulty(level1, level4, true_heads(segmentation, self.labels)))
 
     def _heads(self, logits: Tensor) -> np.ndarray:
-        """Return what each foreground head claims, (K, Z, Y, X), boolean."""
+        """Return the pixels that each foreground head predicts, (K, Z, Y, X), boolean."""
         if self.labels.has_regions:
             return (logits > 0).numpy()
         winner = logits.argmax(0).numpy()

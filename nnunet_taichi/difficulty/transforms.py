@@ -1,4 +1,4 @@
-"""The way of difficulty codes through the host's augmentation."""
+"""A transform that takes difficulty codes through nnU-Net's augmentation."""
 
 import torch
 from batchgeneratorsv2.transforms.utils.seg_to_regions import ConvertSegmentationToRegionsTransform
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class ConvertSegmentationKeepDifficulty(ConvertSegmentationToRegionsTransform):
-    """Turn channel 0 into regions and keep the channels after it, which the host's transform drops."""
+    """Turn channel 0 into regions and keep the channels after it, which nnU-Net's transform drops."""
 
     def _apply_to_segmentation(self, segmentation: Tensor, **params: object) -> Tensor:
         regions = super()._apply_to_segmentation(segmentation, **params)

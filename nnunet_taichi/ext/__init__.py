@@ -1,1 +1,1 @@
-"""What `nnUNet_extTrainer` points at: one module, and no code of ours beyond it."""
+"""The folder that `nnUNet_extTrainer` names. It holds one module, since nnU-Net imports all that are here."""

@@ -1,7 +1,7 @@
-"""The way from nnU-Net's look-up to the installed trainers.
+"""The module through which nnU-Net finds the installed trainers.
 
-The host imports each module of the folder under a flat name and purges it again, so nothing is defined here. A named
-import is needed for `__getattr__`: `import *` drops it.
+nnU-Net imports each module of this folder under a flat name and then removes it again, so nothing is defined here.
+`__getattr__` needs an import by name, because `import *` leaves it out.
 """
 
 from nnunet_taichi.trainers import *  # noqa: F403

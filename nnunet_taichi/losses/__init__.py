@@ -1,1 +1,1 @@
-"""The objective of section IV: pure tensor functions, and the module that combines them."""
+"""The losses of section IV: pure tensor functions, and the modules that use them."""

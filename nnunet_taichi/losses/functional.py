@@ -1,7 +1,8 @@
-"""Pure tensor maths of the objective (section IV).
+"""The losses of section IV as pure functions of tensors.
 
-Shapes: predictions and targets are (B, K, *spatial) for K foreground heads; a mask, where pixels count, broadcasts to
-that. Sums over pixels in equations 17 and 18 are read as means, or the dice term would vanish beside them.
+Predictions and targets have the shape (B, K, *spatial) for K foreground heads. A mask, which says where pixels count,
+broadcasts to that shape. The sums over pixels in equations 17 and 18 are read as means; otherwise, the Dice term would
+vanish beside them.
 """
 
 from collections.abc import Callable
@@ -26,13 +27,13 @@ def dice_loss(
     """Return 1 - (2 sum(y p) + smooth) / (sum(y^2) + sum(p^2) + smooth), averaged (equation 16).
 
     Args:
-        probabilities: p in [0, 1], (B, K, *spatial).
-        target: y in {0, 1}, of the same shape.
-        mask: 1 where a pixel counts; None counts all.
-        batch_dice: sum over the batch as well, as the plan says, instead of image by image.
-        smooth: keeps an empty target finite.
-        skip_empty: an empty target gives 0 instead of 1.
-        gather: with `batch_dice`, collects the sums of all processes of a distributed training.
+        probabilities: Probabilities p in [0, 1], (B, K, *spatial).
+        target: Target y in {0, 1}, of the same shape.
+        mask: Mask that is 1 where a pixel counts; None counts all.
+        batch_dice: Whether to sum over the batch too, instead of treating each image alone; the plan decides this.
+        smooth: Constant that keeps the loss of an empty target finite.
+        skip_empty: Whether the loss of an empty target is 0 instead of up to 1.
+        gather: Function that collects the sums of all processes of a distributed training; used with `batch_dice`.
 
     Returns:
         The scalar loss.
@@ -56,10 +57,10 @@ def dice_from_sums(overlap: Tensor, true: Tensor, predicted: Tensor, smooth: flo
     """Return equation 16 from its sums over pixels.
 
     Args:
-        overlap: sum(y p), of any shape.
-        true: sum(y^2), of the same shape.
-        predicted: sum(p^2), of the same shape.
-        smooth: Constant that keeps an empty target finite.
+        overlap: Sums of y p, of any shape.
+        true: Sums of y^2, of the same shape.
+        predicted: Sums of p^2, of the same shape.
+        smooth: Constant that keeps the loss of an empty target finite.
 
     Returns:
         The loss of each element.
@@ -68,13 +69,13 @@ def dice_from_sums(overlap: Tensor, true: Tensor, predicted: Tensor, smooth: flo
 
 
 def bce_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None, *, skip_empty: bool = False) -> Tensor:
-    """Return the binary cross-entropy (equation 17) from logits, a mean over pixels, then over images and heads.
+    """Return the binary cross-entropy (equation 17) of logits: the mean over pixels, then over images and heads.
 
     Args:
-        logits: (B, K, *spatial).
-        target: in {0, 1}, of the same shape.
-        mask: 1 where a pixel counts; None counts all.
-        skip_empty: an image and head without a target pixel gives 0.
+        logits: Logits, (B, K, *spatial).
+        target: Target in {0, 1}, of the same shape.
+        mask: Mask that is 1 where a pixel counts; None counts all.
+        skip_empty: Whether the loss is 0 for a head of an image without target pixels.
 
     Returns:
         The scalar loss.
@@ -94,11 +95,11 @@ def bce_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None, *, skip
 
 
 def complementary_loss(negative: Tensor, positive: Tensor) -> Tensor:
-    """Return the mean over pixels of (O_n - (1 - O_p))^2: both halves of equation 18 are equal.
+    """Return the mean over pixels of (O_n - (1 - O_p))^2. It is equation 18, whose two halves are equal.
 
     Args:
-        negative: probabilities O_n of the background path, (B, K, *spatial).
-        positive: probabilities O_p of the lesion path, of the same shape.
+        negative: Probabilities O_n of the background path, (B, K, *spatial).
+        positive: Probabilities O_p of the lesion path, of the same shape.
 
     Returns:
         The scalar loss.
@@ -110,5 +111,5 @@ def complementary_loss(negative: Tensor, positive: Tensor) -> Tensor:
 
 
 def squared_disagreement(negative: Tensor, positive: Tensor) -> Tensor:
-    """Return (O_n - (1 - O_p))^2 of each pixel, whose mean is equation 18, for probabilities of one shape."""
+    """Return (O_n - (1 - O_p))^2 of each pixel, for probabilities of the same shape. Its mean is equation 18."""
     return (negative - (1 - positive)).square()

@@ -1,4 +1,4 @@
-"""The objective of RFNet (Wang, Liang and Zhang, MICCAI 2021) on the host's targets."""
+"""The loss of RFNet (Wang, Liang and Zhang, MICCAI 2021) on nnU-Net's targets."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,15 @@ from nnunet_taichi.losses.functional import bce_loss
 
 
 class ResidualFeedbackLoss(nn.Module):
-    """Score both passes, and teach the residual map where the first one errs.
+    """Supervise both passes, and teach the residual map where the first pass errs.
 
-    The published weights are read as 1: the mean of the passes' segmentation losses, plus the residual map's
-    cross-entropy, a mean over pixels, then over images. That one is computed in float32, outside autocast.
+    The published weights are read as 1. The loss is the mean of both passes' segmentation losses, plus the residual
+    map's cross-entropy: a mean over pixels, then over images, computed in float32, outside autocast.
 
     Args:
-        loss: of the segmentation, from logits and a target; the host's own.
-        regions: the target holds a channel a region instead of a label map.
-        ignore_label: pixels of this label teach nothing; with regions they are the channel after the last region.
+        loss: Segmentation loss of logits and a target; nnU-Net's own.
+        regions: Whether the target holds one channel per region instead of a label map.
+        ignore_label: Label whose pixels do not count; with regions, the channel after the last region marks them.
     """
 
     def __init__(self, loss: nn.Module, regions: bool, ignore_label: int | None) -> None:
@@ -28,9 +28,10 @@ class ResidualFeedbackLoss(nn.Module):
         """Return the scalar loss.
 
         Args:
-            outputs: from `RFNet`: the second and the first pass's logits (B, K, H, W), and those of the residual map,
-                (B, 1, H, W).
-            targets: the first is of this size: labels (B, 1, H, W), or a channel a region (and one to ignore).
+            outputs: Output of `RFNet`: the second pass's logits and the first pass's, (B, K, H, W), and those of the
+                residual map, (B, 1, H, W).
+            targets: Targets, of which only the first is used. It has the size of the outputs: labels (B, 1, H, W), or
+                one channel per region (and one for the ignore label).
         """
         second, first, residual = outputs
         segmentation = (self.loss(second, targets[0]) + self.loss(first, targets[0])) / 2
@@ -39,10 +40,10 @@ class ResidualFeedbackLoss(nn.Module):
             return segmentation + bce_loss(residual.float(), error, valid)
 
     def _read(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the absolute error of logits (B, K, H, W), in [0, 1], and valid pixels; both (B, 1, H, W).
+        """Return the error of logits (B, K, H, W), in [0, 1], and the pixels that count (None: all); both (B, 1, H, W).
 
-        With labels it is what the true class lacks, for two classes the paper's |p - G|; with regions the largest of
-        them.
+        With labels, the error is 1 - p of the true class; for two classes, this is |p - G| of the RFNet paper. With
+        regions, it is the largest |p - G| of all regions.
         """
         if self.regions:
             heads = logits.shape[1]
@@ -51,5 +52,5 @@ class ResidualFeedbackLoss(nn.Module):
         labels, valid = target.long(), None
         if self.ignore_label is not None:
             valid = labels != self.ignore_label
-            labels = labels * valid  # any class that exists
+            labels = labels * valid  # any class that exists will do
         return 1 - logits.softmax(1).gather(1, labels), valid

@@ -1,4 +1,4 @@
-"""The objective of TaiChiNet (equations 13-22) on nnU-Net's targets."""
+"""The loss of TaiChiNet (equations 13-22) on nnU-Net's targets."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,30 +16,30 @@ from nnunet_taichi.losses.functional import dice_from_sums, squared_disagreement
 TERMS = ("negative_dice", "negative_bce", "positive_dice", "positive_bce", "difficulty", "fused", "complementary")
 PIXELS = ("lesion_pixels", "easy_pixels", "hard_pixels")
 
-Rows = dict[str, tuple[Tensor, Tensor]]  # goal and mask by name, (B, K, N), boolean
+Rows = dict[str, tuple[Tensor, Tensor]]  # goal and mask of each row by its name, (B, K, N), boolean
 
 
 class TaiChiLoss(nn.Module):
     """Segmentation losses of both paths, the complementary loss, and the difficulty term of the current stage.
 
-    In evaluation mode only the two segmentation losses remain, so that validation losses compare across stages. The
-    arithmetic is float32, outside autocast. The pixels of all scales and both paths lie in one tensor: in 2D, a
-    GPU spends its time on starting operations.
+    In evaluation mode, only the two segmentation losses remain, so that validation losses of different stages can be
+    compared. The arithmetic is in float32, outside autocast. The pixels of all scales and both paths lie in one tensor,
+    because in 2D a GPU spends its time on starting operations.
 
     Args:
-        num_heads: K, foreground classes or regions.
-        regions: Whether the target holds a channel a region instead of a label map.
-        ignore_label: Label whose pixels teach nothing; with regions they are the channel after the last region.
-        scale_weights: Weight of each supervised scale, finest first; normalised to sum 1.
-        batch_dice: Whether the dice is summed over the batch.
-        distributed: Whether the sums of the batch dice are gathered from all processes.
-        config: The method.
+        num_heads: Number K of foreground classes or regions.
+        regions: Whether the target holds one channel per region instead of a label map.
+        ignore_label: Label whose pixels do not count; with regions, the channel after the last region marks them.
+        scale_weights: Weight of each supervised scale, finest first; they are normalised to sum to 1.
+        batch_dice: Whether the sums of the Dice loss also run over the batch.
+        distributed: Whether the sums of the batch Dice are gathered from all processes.
+        config: Configuration of the method.
 
     Attributes:
-        stage: The current stage; the trainer sets it at each epoch.
-        sums: Sums over the steps in training mode since the trainer cleared them: how many `steps`, the terms of the
-            loss (those that were on, as they are weighted in it), and the `lesion_pixels`, `easy_pixels` and
-            `hard_pixels` of the finest scale, over all heads, where the targets had difficulty codes.
+        stage: Current stage; the trainer sets it at each epoch.
+        sums: Sums over the steps in training mode since the trainer cleared them: the number of `steps`; the terms of
+            the loss that were on, with their weights; and, where the targets had difficulty codes, the `lesion_pixels`,
+            `easy_pixels` and `hard_pixels` of the finest scale, over all heads.
     """
 
     weights: Tensor
@@ -67,14 +67,14 @@ class TaiChiLoss(nn.Module):
         """Return the scalar loss.
 
         Args:
-            outputs: List that `TaiChiNet` returns: the fused logits, which are not supervised, then (z_n, z_p) of each
-                scale; z_n is None where there is no negative path.
-            targets: Target of each scale, (B, C, *spatial): a label map or a channel a region (and one for the ignore
-                label), in training followed by the difficulty codes.
+            outputs: List that `TaiChiNet` returns: the fused logits, which are not used here, then (z_n, z_p) of each
+                scale; z_n is None if there is no negative path.
+            targets: Target of each scale, (B, C, *spatial): a label map, or one channel per region (and one for the
+                ignore label). In training, the difficulty codes may follow.
         """
         positive = outputs[1][1]
         dtype = torch.promote_types(positive.dtype, torch.float32)
-        if (self.weights.device, self.weights.dtype) != (positive.device, dtype):  # once: a copy waits for the GPU
+        if (self.weights.device, self.weights.dtype) != (positive.device, dtype):  # once: copying waits for the GPU
             self.weights = self.weights.to(positive.device, dtype)
         with torch.autocast(positive.device.type, enabled=False):
             terms, pixels = self.measure(outputs[1:], targets, self.stage.value if self.training else None)
@@ -85,16 +85,16 @@ class TaiChiLoss(nn.Module):
     def measure(
         self, scales: list, targets: Sequence[Tensor], stage: int | None
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return the terms of the loss, weighted over the scales, and the pixels for the curves; both by name.
+        """Return the terms of the loss, weighted over the scales, and the numbers of pixels for the curves; by name.
 
-        A row is a pair of logits and goal: background path, lesion path, and what `_read` adds to these. On CUDA the
-        trainer compiles this, as nnU-Net compiles its dice.
+        A row is a pair of logits and goal: background path, lesion path, and those that `_read` adds. Where nnU-Net
+        compiles its Dice loss, the trainer compiles this method.
 
         Args:
             scales: Logits (z_n, z_p) of each scale.
             targets: Target of each scale.
-            stage: Value of the stage, or None in evaluation. A plain number: torch.compile does not notice when an
-                enum attribute changes, and compares tensors with enum members wrongly.
+            stage: Value of the stage, or None in evaluation. It is a plain number because torch.compile does not notice
+                when an enum attribute changes, and compares tensors with enum members wrongly.
         """
         sizes = [positive.shape[2:].numel() for _, positive in scales]  # N is their sum
         logits = _join(scales).to(self.weights.dtype)  # (B, K, paths, N)
@@ -115,11 +115,12 @@ class TaiChiLoss(nn.Module):
         return terms, dict(zip(PIXELS, counts[0, :, :, 2 * len(rows) : -1].sum((0, 1)), strict=False))
 
     def _read(self, target: Tensor, paths: int, stage: int | None) -> tuple[Rows, list[Tensor]]:
-        """Return the rows that a target (B, C, N) gives, and regions to count, (B, K, N), boolean.
+        """Return the rows of a target (B, C, N), and the regions to count, (B, K, N), boolean.
 
-        A goal lies within its mask. After the paths come "difficulty", the lesion path on the stage's region, in the
-        easy and hard stage; "fused", the fused output, where it is supervised; and "inverse", 1 - O_n against the
-        lesion, if `background_dice` asks for it. In training, targets with difficulty codes give regions, as `PIXELS`.
+        A goal lies within its mask. After the rows of the paths come "difficulty", the lesion path on the stage's
+        region (in the easy and the hard stage); "fused", the fused output (if it is supervised); and "inverse", 1 - O_n
+        against the lesion (if `background_dice` needs it), or against the background if both paths learn the lesion. In
+        training, targets with difficulty codes give regions, in the order of `PIXELS`.
         """
         width = 1
         if self.regions:
@@ -140,7 +141,7 @@ class TaiChiLoss(nn.Module):
             regions = [lesion, *(lesion & region for region in found.values())]
             if stage in found:  # eq. 21 or 22
                 chosen = found[stage] & valid
-                # as written ("literal"), lesion pixels outside it are background
+                # as written ("literal"), lesion pixels outside the stage's region count as background
                 mask = valid if self.config.difficulty_terms == "literal" else chosen | background
                 rows["difficulty"] = (chosen, mask)
         if stage is not None and paths == 2 and self.config.fused_weight:
@@ -150,7 +151,7 @@ class TaiChiLoss(nn.Module):
         return rows, regions
 
     def _mix(self, row: str, logits: Tensor) -> Tensor:
-        """Return the logits (B, K, 1, N) of a row that is no path's, from those of the paths (B, K, paths, N)."""
+        """Return the logits (B, K, 1, N) of a row that `_read` added, from those of the paths, (B, K, paths, N)."""
         negative, positive = logits[:, :, :1], logits[:, :, -1:]
         if row == "fused":
             weight_n, weight_p = self.config.fusion
@@ -167,7 +168,7 @@ class TaiChiLoss(nn.Module):
         overlap, seen, predicted = dice_sums
         dice = dice_from_sums(overlap, seen, predicted, self.config.dice_smooth)  # (scales, [B,] K, rows), eq. 16
         cross_entropy = cross_entropy / valid.clamp_min(1)  # eq. 17
-        if "difficulty" in rows:  # a stage's region without pixels does not count
+        if "difficulty" in rows:  # without pixels, the stage's region does not count
             sparing = rows.index("difficulty")
             dice, cross_entropy = dice * _seen(seen, sparing), cross_entropy * _seen(true, sparing)
         parts = [dice, cross_entropy]
@@ -179,13 +180,13 @@ class TaiChiLoss(nn.Module):
         return self._weigh(dict(zip([*names, "complementary"], values, strict=False)))
 
     def _weigh(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Add up dice and cross-entropy of the extra rows, and apply the configured weights."""
+        """Join the Dice and cross-entropy of the extra rows, and apply the weights of the configuration."""
         config = self.config
         for row, weight in (("difficulty", config.difficulty_weight), ("fused", config.fused_weight)):
             if f"{row}_dice" in terms:
                 terms[row] = weight * (terms.pop(f"{row}_dice") + terms.pop(f"{row}_bce"))
         if "inverse_dice" in terms:
-            del terms["inverse_bce"]  # the background path's own
+            del terms["inverse_bce"]  # equals the background path's own
             inverse, own = terms.pop("inverse_dice"), terms["negative_dice"]
             terms["negative_dice"] = inverse if config.background_dice == "lesion" else (own + inverse) / 2
         if "complementary" in terms:
@@ -197,20 +198,20 @@ class TaiChiLoss(nn.Module):
         return self.config.mutual_learning == "consistent"
 
     def _disagreement(self, output: Tensor) -> Tensor:
-        """Return the map whose mean is the complementary loss (eq. 18), (B, K, 1, N); it needs no labels."""
+        """Return the map whose mean is the complementary loss (eq. 18), (B, K, 1, N). It needs no labels."""
         negative, positive = output.chunk(2, 2)
         if self.config.complementary_learner == "background":
             positive = positive.detach()
         return squared_disagreement(1 - negative if self._is_consistent else negative, positive)
 
     def _add_up(self, step: dict[str, Any]) -> None:
-        """Add a step to the sums, as tensors: reading their values would let every step wait for the GPU."""
+        """Add a step to the sums, as tensors: reading their values would make every step wait for the GPU."""
         for name, value in step.items():
             self.sums[name] = self.sums.get(name, 0) + (value.detach() if isinstance(value, Tensor) else value)
 
 
 def _join(scales: list) -> Tensor:
-    """Join the logits of the paths, (B, K, *spatial) a scale: (B, K, paths, N), the lesion path last."""
+    """Join the paths' logits of all scales, each (B, K, *spatial), to (B, K, paths, N), with the lesion path last."""
     paths = [path for path in zip(*scales, strict=True) if path[0] is not None]
     pixels = torch.cat([logits.flatten(2) for path in paths for logits in path], 2)
     return pixels.unflatten(2, (len(paths), -1))
@@ -222,7 +223,7 @@ def _sum_scales(maps: Tensor, sizes: list[int]) -> Tensor:
 
 
 def _seen(true: Tensor, row: int) -> Tensor:
-    """Return which rows count, shaped like `true`: `row` where its goal has pixels, all others always."""
+    """Return which rows count, in the shape of `true`: `row` where its goal has pixels, the others always."""
     seen = torch.ones_like(true, dtype=torch.bool)
     seen[..., row] = true[..., row] > 0
     return seen

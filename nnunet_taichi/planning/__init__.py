@@ -1,1 +1,1 @@
-"""Planners, built on nnU-Net's: two paths in one U-Net's memory or at its cost, and the paper's protocol."""
+"""Planners, built on nnU-Net's: two paths in the memory or at the cost of one U-Net, and the paper's protocol."""

@@ -1,4 +1,4 @@
-"""What a network computes for one image, told without computing anything."""
+"""How many operations a network needs for one image, counted without computing them."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 def forward_flops(build: Callable[[], nn.Module], input_shape: tuple[int, ...]) -> int:
     """Return the floating-point operations of one forward pass, as torch counts them.
 
-    These are the operations of convolutions and matrix products. All others are few beside them.
+    torch counts convolutions and matrix products. All other operations are few beside them.
 
     Args:
-        build: makes the network. It is called where tensors have no content, so that it costs no memory.
-        input_shape: (C, *spatial) of the image.
+        build: Function that makes the network. It is called where tensors have no content, so it costs no memory.
+        input_shape: Shape of the image, (C, *spatial).
     """
-    # not torch.device("meta"): it knows no autocast, which the attention switches off
+    # not torch.device("meta"), which has no autocast: the attention switches autocast off
     with FakeTensorMode(), torch.no_grad():
         network = build()
         with FlopCounterMode(display=False) as counter:

@@ -1,4 +1,4 @@
-"""All planners of ours, and which command makes which plans."""
+"""All our planners, and the command that makes each kind of plans."""
 
 from nnunet_taichi.planning import planners, slim
 from nnunet_taichi.planning.paper import nnUNetPlannerTaichiPaper
@@ -22,7 +22,7 @@ PLANNERS: dict[str, type[planners.NamedPlanner]] = {
 _STOCK, _OURS = ("nnUNetv2_plan_and_preprocess",), ("nnunet_taichi", "plan_and_preprocess")
 _SHORT = {DEFAULT: (), PAPER: ("--paper",)}
 
-PLANNING = {  # others must exist already
+PLANNING = {  # plans -> command; plans of other names must exist already
     "nnUNetPlans": _STOCK,
     **{f"nnUNetResEncUNet{size}Plans": (*_STOCK, "-pl", f"nnUNetPlannerResEnc{size}") for size in ("M", "L", "XL")},
     **{planner.default_name: (*_OURS, *_SHORT.get(name, ("-pl", name))) for name, planner in PLANNERS.items()},

@@ -14,7 +14,7 @@ from nnunet_taichi.runtime.files import write_whole
 
 
 def check_arguments(args: argparse.Namespace, planner: type[NamedPlanner]) -> None:
-    """Refuse what `--like` cannot do.
+    """Refuse arguments that do not fit `--like`.
 
     Raises:
         ValueError: The arguments do not fit `--like`.
@@ -35,13 +35,13 @@ def check_arguments(args: argparse.Namespace, planner: type[NamedPlanner]) -> No
 
 
 def plan_like(planner_class: type[NamedPlanner], dataset_id: int, source: str, name: str | None) -> tuple[dict, str]:
-    """Write plans of a data set: existing ones with slim widths.
+    """Write existing plans of a data set anew, with slim widths.
 
     Args:
-        planner_class: the planner that was asked for.
-        dataset_id: number of the data set.
-        source: name of the existing plans.
-        name: name of the new ones (default: the planner's).
+        planner_class: Planner that the user named.
+        dataset_id: Number of the data set.
+        source: Name of the existing plans.
+        name: Name of the new plans (default: the planner's).
 
     Returns:
         The new plans and their name.
@@ -59,7 +59,7 @@ def plan_like(planner_class: type[NamedPlanner], dataset_id: int, source: str, n
     try:
         _check_plans(source, plans)
         plans = slim_plans(plans, planner.dataset_json)
-    except (AttributeError, AssertionError, ImportError, LookupError, TypeError) as error:  # written by hand, or torn
+    except (AttributeError, AssertionError, ImportError, LookupError, TypeError) as error:  # edited, or torn
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(
             f"{source} are no plans of a network that can be built, so they cannot be slimmed ({reason})."

@@ -35,10 +35,11 @@ ARCHITECTURE = {
 
 
 class nnUNetPlannerTaichiPaper(NamedPlanner, ExperimentPlanner):
-    """Plans for `<Trainer>_Paper`; memory is no concern of theirs.
+    """Plans for `<Trainer>_Paper`. They do not depend on the memory target.
 
     Raises:
-        ValueError: the images are not 224 x 224, or 3D, or of several spacings, by which the host would resize them.
+        ValueError: The images are not 224 x 224, or are 3D, or have several spacings, so that nnU-Net would resize
+            them.
     """
 
     default_name = "nnUNetTaichiPaperPlans"
@@ -51,7 +52,7 @@ class nnUNetPlannerTaichiPaper(NamedPlanner, ExperimentPlanner):
             raise ValueError(f"The paper's protocol is one of 2D images, and those of {name} are 3D.")
         if len({tuple(spacing) for spacing in self.dataset_fingerprint["spacings"]}) > 1:
             raise ValueError(f"The images of {name} have several spacings, by which nnU-Net would resize them.")
-        if max(largest) <= size:  # may be larger: the host has cropped black margins away
+        if max(largest) <= size:  # images may be larger: nnU-Net has cropped black margins
             largest = self._size_of_first_image()
         if largest != [size, size]:
             raise ValueError(
@@ -64,17 +65,17 @@ class nnUNetPlannerTaichiPaper(NamedPlanner, ExperimentPlanner):
         return list(self.determine_reader_writer()().read_images(files)[0].shape[2:])
 
     def determine_normalization_scheme_and_whether_mask_is_used_for_norm(self) -> tuple[list[str], list[bool]]:
-        """Scale each image to [0, 1], whatever its bits."""
+        """Scale each image to [0, 1], whatever its bit depth."""
         channels = len(self.dataset_json["channel_names"])
         return [RescaleTo01Normalization.__name__] * channels, [False] * channels
 
     def get_plans_for_configuration(self, *args: Any, **kwargs: Any) -> dict:
-        """Put the paper's patch, batch and network into the host's plan."""
+        """Put the paper's patch, batch and network into nnU-Net's plan."""
         size = PAPER.image_size
         paper = {"patch_size": (size, size), "batch_size": PAPER.batch_size, "architecture": deepcopy(ARCHITECTURE)}
         return super().get_plans_for_configuration(*args, **kwargs) | paper
 
     def save_plans(self, plans: dict) -> None:
-        """Dice is one of each image in equation 16; the host fixes that of 2D plans just before it saves them."""
+        """Set the Dice loss to one per image (equation 16), here because nnU-Net sets it just before it saves plans."""
         plans["configurations"]["2d"]["batch_dice"] = False
         super().save_plans(plans)

@@ -1,4 +1,4 @@
-"""Planners that know two paths: the host's own, told what TaiChiNet needs around the U-Net that they are sizing."""
+"""Planners for two paths: nnU-Net's own, which count what TaiChiNet needs around the U-Net that they are sizing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
 from nnunet_taichi.architectures import TAICHINET
 
-PLENTY = 1e30  # voxels of a data set that does not limit the batch
-OVERSHOOT = 1.1  # of the memory, by a batch that is rounded up
+PLENTY = 1e30  # number of voxels of a data set that is too large to limit the batch
+OVERSHOOT = 1.1  # most memory that a batch that is rounded up may use, as a share of the target
 
 
 class NamedPlanner(ExperimentPlanner):
-    """Mixin in front of a planner of nnU-Net: its plans have a name of their own.
+    """Mixin in front of a planner of nnU-Net: it gives the plans a name of their own.
 
     Attributes:
         default_name: Default name of the plans.
@@ -31,17 +31,17 @@ class NamedPlanner(ExperimentPlanner):
         super().__init__(dataset_name_or_id, **{"plans_name": self.default_name, **options})
 
     def generate_data_identifier(self, configuration_name: str) -> str:
-        """Keep data of other spacings apart: residual encoder planners use the data of nnU-Net's default plans."""
+        """Return the name of the data. Another spacing gets its own name, since ResEnc planners share default data."""
         if self.overwrite_target_spacing is not None:
             return f"{self.plans_identifier}_{configuration_name}"
         return super().generate_data_identifier(configuration_name)
 
 
 class TwoPathPlanner(NamedPlanner):
-    """Mixin in front of a planner of nnU-Net: its plans hold the U-Net of one path, sized so that two fit the memory.
+    """Mixin in front of a planner of nnU-Net: plans hold the U-Net of one path, sized so that two fit the memory.
 
-    Two paths get the memory that nnU-Net's own plans would use. That may be less than the target,
-    for patches shrink in coarse steps: so where stock nnU-Net trains on its plans, TaiChiNet trains on these.
+    Two paths get the memory that nnU-Net's own plans would use. This may be less than the target, because patches
+    shrink in coarse steps. So TaiChiNet can train on these plans wherever stock nnU-Net can train on its own.
     """
 
     UNet_vram_target_GB: float
@@ -49,7 +49,7 @@ class TwoPathPlanner(NamedPlanner):
     def __init__(self, dataset_name_or_id: str | int, **options: Any) -> None:
         super().__init__(dataset_name_or_id, **options)
         self._two_paths = True
-        self._one_path_estimates: dict[str, int] = {}  # the host's cache of them
+        self._one_path_estimates: dict[str, int] = {}  # nnU-Net's cache for them
 
     def get_plans_for_configuration(
         self,
@@ -59,7 +59,7 @@ class TwoPathPlanner(NamedPlanner):
         approximate_n_voxels_dataset: float,
         _cache: dict[str, int],
     ) -> dict:
-        """Plan for one path as the host would on plenty of data, then for two within the memory that this takes."""
+        """Plan one path as nnU-Net would on plenty of data, then plan two paths within the memory that this takes."""
         target = self.UNet_vram_target_GB
         try:
             self._two_paths = False
@@ -71,13 +71,13 @@ class TwoPathPlanner(NamedPlanner):
                 spacing, median_shape, data_identifier, approximate_n_voxels_dataset, _cache
             )
             if self._used_share(plan, _cache) > OVERSHOOT and plan["batch_size"] > self.UNet_min_batch_size:
-                plan["batch_size"] -= 1  # the host rounds, and 2.5 became 3
+                plan["batch_size"] -= 1  # nnU-Net rounds, and 2.5 became 3
             return plan
         finally:
             self.UNet_vram_target_GB, self._two_paths = target, True
 
     def _used_share(self, plan: dict, estimates: dict[str, int]) -> float:
-        """Return how much of the memory target a plan uses, by the estimates that the host made for it."""
+        """Return the share of the memory target that a plan uses, by the estimates that nnU-Net made for it."""
         dim = len(plan["patch_size"])
         reference, batch_size = (getattr(self, f"UNet_reference_{name}_{dim}d") for name in ("val", "val_corresp_bs"))
         reference *= batch_size * self.UNet_vram_target_GB / self.UNet_reference_val_corresp_GB
@@ -93,14 +93,14 @@ class TwoPathPlanner(NamedPlanner):
         arch_kwargs: dict,
         arch_kwargs_req_import: Sequence[str],
     ) -> int:
-        """Return the values in all feature maps for one patch: of TaiChiNet around this U-Net, or of the U-Net alone.
+        """Return the number of values in all feature maps for one patch, of TaiChiNet or of its U-Net alone.
 
-        The host compares it with what its reference U-Net has, to choose patch and batch.
+        To choose patch and batch, nnU-Net compares this number with that of its reference U-Net.
         """
         if self._two_paths:
             arch_kwargs = {**arch_kwargs, "unet_class": arch_class_name, "return_paths": True}
             arch_class_name = TAICHINET
-        with torch.device("meta"):  # only sizes are asked for
+        with torch.device("meta"):  # only sizes are needed
             network = get_network_from_plans(
                 arch_class_name, arch_kwargs, arch_kwargs_req_import, input_channels, output_channels, allow_init=False
             )

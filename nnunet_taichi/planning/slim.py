@@ -21,21 +21,21 @@ from nnunet_taichi.planning.arithmetic import forward_flops
 from nnunet_taichi.planning.planners import NamedPlanner
 from nnunet_taichi.planning.widths import UNITS, Widths, scaled, slimmer
 
-# cost of TaiChiNet / cost of the stock U-Net: 1.00 to 1.10. The margin is for prediction, which has fewer outputs than
-# training and is not counted
+# cost of TaiChiNet / cost of the stock U-Net, to be 1.00 to 1.10. The margin of 0.01 at both ends is for prediction,
+# which has fewer outputs than training and is not counted.
 LEAST, MOST = 1.01, 1.09
-GUESS = 0.7  # share of the widths: two U-Nets of 0.71 would cost as much as one
+GUESS = 0.7  # first guess of the share of the widths: two U-Nets with 0.71 of the widths would cost as much as one
 
 
 def slim_widths(architecture: dict, patch_size: Sequence[int], dataset_json: dict) -> Widths:
     """Return widths for the stages of a U-Net, so that TaiChiNet around it costs what the U-Net itself cost before.
 
-    The cost is the arithmetic of a forward pass. TaiChiNet is that of `nnUNetTrainerTaichi`.
+    The cost is the number of operations of a forward pass. TaiChiNet is configured as in `nnUNetTrainerTaichi`.
 
     Args:
-        architecture: the U-Net, as a configuration of nnU-Net's plans describes it.
-        patch_size: pixels of each axis.
-        dataset_json: the data set's channels and labels.
+        architecture: U-Net, as a configuration of nnU-Net's plans describes it.
+        patch_size: Number of pixels along each axis.
+        dataset_json: Content of dataset.json, of which channels and labels are used.
 
     Raises:
         ValueError: The network has no list of widths, or no narrower widths fit.
@@ -54,20 +54,20 @@ def slim_widths(architecture: dict, patch_size: Sequence[int], dataset_json: dic
 
 
 def slim_architecture(architecture: dict, patch_size: Sequence[int], dataset_json: dict) -> dict:
-    """Return a copy of an architecture that differs in its widths alone; see `slim_widths`."""
+    """Return a copy of an architecture that differs only in its widths; see `slim_widths`."""
     slim = deepcopy(architecture)
     slim["arch_kwargs"]["features_per_stage"] = slim_widths(architecture, patch_size, dataset_json)
     return slim
 
 
 def slim_plans(plans: dict, dataset_json: dict) -> dict:
-    """Return a copy of plans that differs in the widths alone.
+    """Return a copy of plans that differs only in the widths.
 
     Configurations that inherit their architecture inherit the slim one.
 
     Args:
         plans: Plans as in nnU-Net's JSON file.
-        dataset_json: the data set's channels and labels.
+        dataset_json: Content of dataset.json; channels and labels are used.
 
     Raises:
         ValueError: No widths fit one of the configurations.
@@ -90,7 +90,7 @@ def _read_widths(architecture: dict) -> Widths:
 
 
 def _count(architecture: dict, patch_size: Sequence[int], dataset_json: dict, two_paths: bool, widths: Widths) -> int:
-    """Count the arithmetic of a plan's U-Net with other widths, or of TaiChiNet around it, as in training."""
+    """Count the operations of a plan's U-Net with other widths, or of TaiChiNet around it, with training's outputs."""
     channels = len(dataset_json.get("channel_names") or dataset_json["modality"])
     build = partial(_build, architecture, dataset_json, channels, two_paths, widths)
     return forward_flops(build, (channels, *map(int, patch_size)))
@@ -104,18 +104,18 @@ def _build(architecture: dict, dataset_json: dict, channels: int, two_paths: boo
         name = TAICHINET
     heads, imports = labels.num_segmentation_heads, architecture["_kw_requires_import"]
     network: Any = get_network_from_plans(name, kwargs, imports, channels, heads, False, deep_supervision=True)
-    if two_paths:  # on a CPU the head may look its values up: a plan must not depend on where it is made
+    if two_paths:  # on a CPU, the head may use look-ups; plans must not depend on the machine
         blocks = network.head.seg_layers
         network.head.forward = lambda negative, positive: (blocks["negative"](negative), blocks["positive"](positive))
     return network
 
 
 class SlimPlanner(NamedPlanner):
-    """Mixin in front of a planner of nnU-Net: the same plans, with slim widths."""
+    """Mixin in front of a planner of nnU-Net: it makes the same plans, with slim widths."""
 
     def __init__(self, dataset_name_or_id: str | int, **options: Any) -> None:
         super().__init__(dataset_name_or_id, **options)
-        self._slim: dict[str, dict] = {}  # for 3d_lowres, nnU-Net plans the same patch again and again
+        self._slim: dict[str, dict] = {}  # for 3d_lowres, nnU-Net plans the same patch repeatedly
 
     def get_plans_for_configuration(self, *args: Any, **kwargs: Any) -> dict:
         """Plan as nnU-Net does, then slim the U-Net."""
@@ -127,7 +127,7 @@ class SlimPlanner(NamedPlanner):
         return plan | {"architecture": deepcopy(self._slim[key])}
 
     def generate_data_identifier(self, configuration_name: str) -> str:
-        """Share the data of nnU-Net's default plans, as its residual encoder planners do: only the network differs."""
+        """Return the name of the data of nnU-Net's default plans, as residual encoder planners do; networks differ."""
         if configuration_name in ("2d", "3d_fullres") and self.overwrite_target_spacing is None:
             return f"nnUNetPlans_{configuration_name}"
         return super().generate_data_identifier(configuration_name)

@@ -54,11 +54,11 @@ __all__ = [
 ]
 
 _BASES: dict[str, Any] = {name: globals()[name] for name in ("nnUNetTrainer", *__all__)}  # the paper's, and stock
-_BASES[nnUNetTrainerUNetPlusPlusMiner.__name__] = nnUNetTrainerUNetPlusPlusMiner  # no table's
+_BASES[nnUNetTrainerUNetPlusPlusMiner.__name__] = nnUNetTrainerUNetPlusPlusMiner  # in none of the paper's tables
 
 
 def __getattr__(name: str) -> type[nnUNetTrainer]:
-    """Make trainers with a protocol, an optimizer, lengths or a seed in their name on demand (PEP 562)."""
+    """Make a trainer on demand whose name has a protocol, an optimizer, lengths or a seed (PEP 562)."""
     trainer = find_recipe(name, _find_base)
     if trainer is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -66,7 +66,7 @@ def __getattr__(name: str) -> type[nnUNetTrainer]:
 
 
 def _find_base(name: str) -> Any:
-    """Return the trainer of this name without endings, if there is one; miners of any width are made on demand."""
+    """Return the trainer of a name without endings, if there is one. Miners of any width are made on demand."""
     base, _, percent = name.partition(WIDTH)
     if base == nnUNetTrainerUNetPlusPlusMiner.__name__ and percent in map(str, range(1, 101)):
         miner = make_miner(int(percent))

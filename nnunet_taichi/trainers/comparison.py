@@ -1,4 +1,4 @@
-"""The networks of tables IV to VII, trained by the host's unchanged loop and loss on the host's plans."""
+"""Training of the networks of tables IV to VII, with nnU-Net's unchanged loop and loss, on nnU-Net's plans."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,12 +19,15 @@ class ComparisonTrainer(DurableTrainer):
     """Train a network of the literature.
 
     Attributes:
-        network_name: its dotted name; it is imported when it is built, for some need timm.
-        sized_by_plan: the network has the plan's stages and widths, in 2D and 3D; else it is as published, in 2D.
-        several_outputs: in training it returns a list, what the host scores first, as with deep supervision.
+        network_name: Dotted name of the network. It is imported when the network is built, since some need timm.
+        sized_by_plan: Whether the network has the plan's stages and widths, in 2D and 3D. Otherwise it is as published,
+            in 2D.
+        several_outputs: Whether the network returns a list in training, as with deep supervision. nnU-Net scores the
+            first output.
+        missing_weights: Error to raise if training starts without the ImageNet weights that it needs.
 
     Raises:
-        ValueError: a network as published meets a 3D plan.
+        ValueError: The network is 2D as published, and the plan is 3D.
     """
 
     network_name: str
@@ -41,7 +44,7 @@ class ComparisonTrainer(DurableTrainer):
         num_output_channels: int,
         enable_deep_supervision: bool = True,
     ) -> nn.Module:
-        """Build the network in place of the plan's; a class method, for the network is the class's."""
+        """Build the class's network in place of the plan's; nnU-Net calls this without an instance."""
         if not cls.sized_by_plan and len(configuration_manager.patch_size) != 2:
             raise ValueError(f"{cls.__name__} is a 2D network as published: train the configuration 2d.")
         kwargs = cls.size(configuration_manager.network_arch_init_kwargs) if cls.sized_by_plan else {}
@@ -56,17 +59,17 @@ class ComparisonTrainer(DurableTrainer):
 
     @classmethod
     def size(cls, arch_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the network's arguments from those of the plan's U-Net."""
+        """Return the network's keyword arguments, given those of the plan's U-Net."""
         return dict(arch_kwargs)
 
     def recorded_configuration(self) -> dict[str, Any]:
-        """Return the network and the constants that it knows: the method's own are none of its business."""
+        """Return the network's name and the constants that it uses; those of TaiChiNet's method do not concern it."""
         return {"network": self.network_name} | {name: getattr(self.config, name) for name in MACHINE}
 
     def initialize(self) -> None:
-        """Say how many outputs there are, and start encoders from ImageNet if so configured.
+        """Set whether there are several outputs, and start encoders from ImageNet if so configured.
 
-        The latter not when building: predicting builds as well, and needs no such files.
+        Weights are not loaded when the network is built, because prediction also builds it, and needs no such files.
         """
         self.enable_deep_supervision = self.several_outputs
         super().initialize()
@@ -75,15 +78,15 @@ class ComparisonTrainer(DurableTrainer):
         if folder is not None:
             try:
                 load_imagenet_weights(getattr(unwrap(self.network), "imagenet_encoders", {}), folder)
-            except FileNotFoundError as error:  # a validation of what is trained needs none
+            except FileNotFoundError as error:  # validating a trained model needs none
                 self.missing_weights, used = error, "not found"
         self.print_to_log_file(f"ImageNet weights: {used}")
 
     def prepare(self) -> None:
-        """Refuse to train from other weights than configured.
+        """Refuse to train from other initial weights than configured.
 
         Raises:
-            FileNotFoundError: ImageNet weights are wanted, and are not there.
+            FileNotFoundError: ImageNet weights are configured, but do not exist.
         """
         if not self.was_initialized:
             self.initialize()
@@ -92,6 +95,6 @@ class ComparisonTrainer(DurableTrainer):
         super().prepare()
 
     def set_deep_supervision_enabled(self, enabled: bool) -> None:
-        """Switch a network of several outputs; the others have nothing to switch."""
+        """Switch deep supervision of a network with several outputs; others have nothing to switch."""
         if self.several_outputs:
             super().set_deep_supervision_enabled(enabled)

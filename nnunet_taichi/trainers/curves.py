@@ -1,4 +1,4 @@
-"""The training curves: one row an epoch, in `taichi_curves.csv` beside the fold's checkpoints."""
+"""The training curves: one row per epoch, in `taichi_curves.csv` beside the fold's checkpoints."""
 
 import csv
 import io
@@ -15,21 +15,21 @@ from nnunet_taichi.runtime.files import write_whole
 
 LOGGED = {"learning_rate": "lrs", "train_loss": "train_losses", "val_loss": "val_losses", "pseudo_dice": "mean_fg_dice"}
 
-Epoch = Mapping[str, Any]  # its values by column; a column that is missing, or None, stays blank
+Epoch = Mapping[str, Any]  # values by column; a column that is missing or None stays blank
 
 
 def write_curves(path: str | Path, columns: Sequence[str], past: Iterable[Epoch], new: Iterable[Epoch] = ()) -> None:
-    """Write the whole file beside its place and rename it: whenever a run is killed, the file is a whole one.
+    """Write the whole file to a temporary name and rename it, so that it is complete whenever a run is killed.
 
-    The host's own log, which its checkpoints restore, says which epochs there are. What the file knows beyond it is
-    kept for as long as both tell of the same epoch. So a resumed run drops the epochs that it repeats, and fills those
-    that the file lacks.
+    nnU-Net's own log, which its checkpoints restore, says which epochs there are. A row of the file is kept if it is of
+    the same epoch of the same training, since it may hold more than the log. So a resumed run drops the rows of epochs
+    that it repeats, and adds rows that the file lacks.
 
     Args:
-        path: of the file, which need not exist.
-        columns: in their order.
-        past: the finished epochs, as far as the host logged them.
-        new: epochs to add, with all that is known of them.
+        path: Path of the file, which need not exist.
+        columns: Columns, in order.
+        past: Finished epochs, with what nnU-Net logged of them.
+        new: Epochs to add, with all their values.
     """
     kept = {_identity(row): row for row in _read_rows(Path(path))}
     logged = [_to_text(epoch) for epoch in past]
@@ -42,7 +42,7 @@ def write_curves(path: str | Path, columns: Sequence[str], past: Iterable[Epoch]
 
 
 def read_log(logger: MetaLogger, epoch: int) -> dict[str, Any]:
-    """Return what the host logged of an epoch, the one that is about to end included."""
+    """Return what nnU-Net logged of an epoch, which may be the one that is about to end."""
     start, ends = logger.get_value("epoch_start_timestamps", epoch), logger.get_value("epoch_end_timestamps", None)
     end = ends[epoch] if epoch < len(ends) else time()
     logged = {column: float(logger.get_value(key, epoch)) for column, key in LOGGED.items()}
@@ -50,7 +50,7 @@ def read_log(logger: MetaLogger, epoch: int) -> dict[str, Any]:
 
 
 def sum_over_ranks(sums: Mapping[str, float]) -> dict[str, float]:
-    """Add up the sums of all ranks, as the host's losses are means over them; all ranks meet here."""
+    """Add up the sums of all ranks, since nnU-Net's losses are means over ranks. All ranks must call this."""
     if not (dist.is_available() and dist.is_initialized()):
         return dict(sums)
     everyone: list[Any] = [None] * dist.get_world_size()
@@ -59,7 +59,7 @@ def sum_over_ranks(sums: Mapping[str, float]) -> dict[str, float]:
 
 
 def take_gpu_peak(device: torch.device) -> float | None:
-    """Return the most GPU memory (GiB) that tensors took since the last call; None without CUDA."""
+    """Return the largest GPU memory (GiB) that tensors took since the last call, or None without CUDA."""
     if device.type != "cuda":
         return None
     peak = torch.cuda.max_memory_allocated(device) / 2**30
@@ -68,7 +68,7 @@ def take_gpu_peak(device: torch.device) -> float | None:
 
 
 def _identity(row: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Tell epochs apart, those of another training of the same fold as well: their losses differ."""
+    """Return what identifies an epoch. The loss tells it from the same epoch of another training of the fold."""
     return row.get("epoch"), row.get("train_loss")
 
 
@@ -78,7 +78,7 @@ def _to_text(epoch: Epoch) -> dict[str, str]:
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a file, without a last line that somebody did not finish; no value holds a comma."""
+    """Return the rows of a file, without an unfinished last line. No value holds a comma."""
     lines = path.read_text(errors="replace").splitlines(keepends=True) if path.is_file() else []
     header, *rows = [line.rstrip().split(",") for line in lines if line.endswith("\n")] or [[]]
     return [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]

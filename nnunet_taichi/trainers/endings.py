@@ -1,4 +1,4 @@
-"""The endings of a trainer's name, and what each puts in front of the trainer."""
+"""The endings of a trainer's name, and the mixin that each puts in front of the trainer."""
 
 import re
 from collections.abc import Callable
@@ -18,11 +18,11 @@ _ENDINGS = re.compile(rf"(?:({SUFFIX})|(_Ultrasound)?(_AdamW)?)\Z")
 
 
 def find_recipe(name: str, find_base: Callable[[str], Any]) -> Any:
-    """Make the trainer that a name says: a base with its endings.
+    """Make the trainer that a name describes: a base trainer with endings.
 
     Args:
         name: Name of the trainer.
-        find_base: Returns the trainer of a name without endings, or None.
+        find_base: Function that returns the trainer of a name without endings, or None.
 
     Returns:
         The trainer, or None if there is none of this name.

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 
-LIMIT = 1 / 3  # of the time: with batches at hand, training would be 1.5 times as fast; less is not worth the effort
+LIMIT = 1 / 3  # share of the time: without waiting, training would be 1.5 times as fast; a smaller gain is not worth it
 
 
 def count_cores() -> int:
@@ -18,14 +18,14 @@ def count_cores() -> int:
 
 @dataclass
 class LoadingWatch:
-    """Measures how much of an epoch's training part passes outside of training steps: there it waits for batches.
+    """Measures how much of an epoch's training part passes outside of training steps, waiting for batches.
 
     Attributes:
         gpus: Number of GPUs that train together.
         processes: Number of augmenting processes per GPU.
         cores: Number of cores that this process may use.
         epochs: Number of epochs in this run so far.
-        said: Whether the advice is in this run's log.
+        said: Whether the advice was given in this run.
     """
 
     gpus: int = 1
@@ -48,9 +48,10 @@ class LoadingWatch:
         self._stepping += perf_counter() - start
 
     def end_epoch(self, epoch: int) -> str | None:
-        """End the training part of an epoch, and return what to log of it, if anything.
+        """End the training part of an epoch, and return the advice to log, if there is any.
 
-        The first epoch of a run does not count: data workers start, networks are compiled, cuDNN tries its kernels.
+        The first epoch of a run does not count: then data workers start, networks are compiled, and cuDNN tries its
+        kernels.
         """
         seconds = perf_counter() - self._start
         self.epochs += 1
@@ -62,7 +63,7 @@ class LoadingWatch:
 
 
 def advise(epoch: int, waiting: float, seconds: float, processes: int, cores: int, gpus: int = 1) -> str | None:
-    """Say that data loading limits a training, and what to set, if so.
+    """Return a text that says that data loading limits a training and what to set, or None if it does not.
 
     Args:
         epoch: Number of the measured epoch.

@@ -1,4 +1,4 @@
-"""The trainers of U-Net++: the full network to compare with, and the narrow one that mines easy and hard regions."""
+"""The trainers of U-Net++: the full network for comparison, and the narrow one that mines easy and hard regions."""
 
 import json
 from collections.abc import Mapping
@@ -17,45 +17,45 @@ from nnunet_taichi.trainers.comparison import ARCHITECTURES, ComparisonTrainer
 
 TRAINING_CASES = "training_cases.json"  # beside the checkpoints
 WIDTH = "_Width"  # before the percents in a miner's name
-# Of the miner. In a short training the shallowest depth, which finds the easy regions, learns more slowly than the
-# others and may mark nothing. So the learning rate is high, and this depth, which shares layers with the others, has
-# most of the weight in the loss.
+# Constants of the miner. In a short training, the shallowest depth, which finds the easy regions, learns more slowly
+# than the others and may mark nothing. So the learning rate is high, and this depth, which shares layers with the
+# others, has most of the weight in the loss.
 LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-4
-SHALLOWEST = 0.6  # its weight; the deeper ones share the rest equally
+SHALLOWEST = 0.6  # weight of the shallowest depth; the deeper ones share the rest equally
 
 
 class nnUNetTrainerUNetPlusPlus(ComparisonTrainer):
-    """U-Net++ of the plan's widths, with the host's loss at each of its depths."""
+    """U-Net++ of the plan's widths, with nnU-Net's loss at each of its depths."""
 
     network_name = f"{ARCHITECTURES}.unet_plus_plus.UNetPlusPlus"
     sized_by_plan = True
     several_outputs = True
 
     def prepare(self) -> None:
-        """Keep the training cases on record: what learned from others may have seen what validates this fold."""
+        """Record the training cases: a model that learned from others may have seen this fold's validation cases."""
         if self.local_rank == 0 and self.current_epoch == 0:
             write_whole(join(self.output_folder, TRAINING_CASES), json.dumps(sorted(self.do_split()[0])))
         super().prepare()
 
     def _get_deep_supervision_scales(self) -> list[list[float]]:
-        """Return one full-resolution scale a depth."""
+        """Return one full-resolution scale per depth."""
         strides = self.configuration_manager.pool_op_kernel_sizes
         return [[1.0] * len(strides[0])] * min(MAX_DEPTH, len(strides) - 1)
 
     def _build_loss(self) -> nn.Module:
-        """Weigh the depths: nnU-Net's weights would leave the shallowest, which finds the easy regions, untrained."""
+        """Weigh the depths. With nnU-Net's weights, the shallowest, which finds the easy regions, would not learn."""
         return DeepSupervisionWrapper(super()._build_loss().loss, self.depth_weights())
 
     def depth_weights(self) -> list[float]:
-        """Return the weight of each depth in the loss, deepest first: all alike."""
+        """Return the weight of each depth in the loss, deepest first: all are equal."""
         depths = len(self._get_deep_supervision_scales())
         return [1 / depths] * depths
 
 
 class nnUNetTrainerUNetPlusPlusMiner(nnUNetTrainerUNetPlusPlus):
-    """U-Net++ of a part of the plan's widths, trained by AdamW, which gets further in few epochs than nnU-Net's SGD.
+    """U-Net++ with a part of the plan's widths. AdamW trains it: in few epochs, it gets further than nnU-Net's SGD.
 
-    nnU-Net finds networks by class, so a width other than the default is in the class name, in percent:
+    nnU-Net finds networks by the trainer's class. So a width other than the default is in the class name, in percent:
     `nnUNetTrainerUNetPlusPlusMiner_Width50`.
 
     Attributes:
@@ -66,16 +66,16 @@ class nnUNetTrainerUNetPlusPlusMiner(nnUNetTrainerUNetPlusPlus):
 
     @classmethod
     def size(cls, arch_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Take a part of the plan's widths."""
+        """Return the plan's arguments with a part of the widths."""
         widths = arch_kwargs["features_per_stage"]
         return {**arch_kwargs, "features_per_stage": [narrow(width, cls.width) for width in widths]}
 
     def recorded_configuration(self) -> dict[str, Any]:
-        """Add the width."""
+        """Return the constants to record, with the miner's width."""
         return super().recorded_configuration() | {"miner_width": self.width}
 
     def prepare(self) -> None:
-        """Validate on one batch an epoch: mining uses the final checkpoint, not the best one."""
+        """Validate on one batch per epoch, because mining uses the final checkpoint and not the best one."""
         self.num_val_iterations_per_epoch = 1
         super().prepare()
 
@@ -86,14 +86,14 @@ class nnUNetTrainerUNetPlusPlusMiner(nnUNetTrainerUNetPlusPlus):
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
     def depth_weights(self) -> list[float]:
-        """Give most to the shallowest depth."""
+        """Return the weight of each depth in the loss, deepest first: the shallowest has most."""
         *deeper, _ = super().depth_weights()
         return [(1 - SHALLOWEST) / len(deeper)] * len(deeper) + [SHALLOWEST] if deeper else [1.0]
 
 
 @cache
 def make_miner(percent: int) -> type[Any]:
-    """Make (once) the miner of another width than the default one, in percent of the plan's."""
+    """Make (once) the miner of a width, in percent of the plan's widths; for the default, return the base class."""
     width, base = percent / 100, nnUNetTrainerUNetPlusPlusMiner
     if width == base.width:
         return base
@@ -102,7 +102,7 @@ def make_miner(percent: int) -> type[Any]:
 
 
 def narrow(width: int, part: float) -> int:
-    """Return a part of a width, rounded to a multiple of 8 (fast on processors), at most the width.
+    """Return a part of a width, rounded to a multiple of 8 (which processors multiply fastest), at most the width.
 
     >>> [narrow(width, 0.25) for width in (32, 64, 320, 4)]
     [8, 16, 80, 4]

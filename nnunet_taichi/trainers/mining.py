@@ -30,20 +30,20 @@ from nnunet_taichi.trainers.recipe import make_trainer
 
 
 class Mining:
-    """What a TaiChi trainer needs before it starts; finished parts are found again, started ones are resumed.
+    """Preparation of a TaiChi trainer. Parts that are finished are kept, and parts that were begun are resumed.
 
     Args:
-        trainer: the TaiChi trainer; its configuration, fold, plans and device are the miner's as well.
+        trainer: TaiChi trainer; the miner has the same configuration, fold, plans and device.
     """
 
     def __init__(self, trainer: nnUNetTrainer) -> None:
         self.trainer, self.miner_class = trainer, find_miner(type(trainer), trainer.config, trainer.num_epochs)
-        self.totals: dict[str, list[int]] = {}  # pixels of each set by head
+        self.totals: dict[str, list[int]] = {}  # number of pixels of each set, by head
         plans_and_configuration = os.path.basename(trainer.output_folder_base).removeprefix(type(trainer).__name__)
         model = self.miner_class.__name__ + plans_and_configuration
         self.fold_folder = join(os.path.dirname(trainer.output_folder_base), model, f"fold_{trainer.fold}")
         self.checkpoint = str(checkpoint(self.fold_folder, "final"))
-        self.cases = sorted(trainer.do_split()[0])  # the training cases; no other is ever opened
+        self.cases = sorted(trainer.do_split()[0])  # the training cases; no others are ever opened
         preprocessed = trainer.preprocessed_dataset_folder
         files = [join(preprocessed, case + ending) for case in self.cases for ending in ("_seg.b2nd", ".npz")]
         self.segmentations = [file for file in files if isfile(file)]
@@ -51,11 +51,11 @@ class Mining:
         self.maps = MapFolder(join(self.fold_folder, "difficulty"), dataset_class, digest(*self.segmentations))
 
     def find(self) -> str | None:
-        """Return the folder of the maps if they are complete."""
+        """Return the folder of the maps if they are complete, or None."""
         return str(self.maps.folder) if self.maps.is_complete(self.cases, self.checkpoint) else None
 
     def run(self) -> str:
-        """Train and mine what is missing and return the folder of the maps."""
+        """Train the miner and mine the maps as far as they are missing, and return the folder of the maps."""
         os.makedirs(self.fold_folder, exist_ok=True)
         with file_lock(join(self.fold_folder, "mining.lock")):
             self._check_split()
@@ -70,10 +70,10 @@ class Mining:
         return str(self.maps.folder)
 
     def _check_split(self) -> None:
-        """Refuse a U-Net++ that learned from other cases: it may have seen what validates this fold.
+        """Refuse a U-Net++ that learned from other cases: it may have seen this fold's validation cases.
 
         Raises:
-            RuntimeError: the split changed since U-Net++ was started.
+            RuntimeError: The split changed since the training of U-Net++ began.
         """
         record = join(self.fold_folder, TRAINING_CASES)
         if from_rank_0(has_checkpoint(self.fold_folder) and isfile(record) and load_json(record) != self.cases):
@@ -83,11 +83,11 @@ class Mining:
             )
 
     def _is_trained(self) -> bool:
-        """Tell whether there are final weights, of a training that was not begun anew after them."""
+        """Tell whether there are final weights, and no training was begun anew after them."""
         return isfile(self.checkpoint) and read_state(self.fold_folder).is_trained
 
     def _announce(self) -> None:
-        """Say what this will cost, in epochs, files and disk."""
+        """Log what this will cost, in epochs, files and disk space."""
         trainer, name = self.trainer, self.miner_class.__name__
         maps = sum(os.path.getsize(file) for file in self.segmentations) / 1e6
         training = "is trained already"
@@ -124,7 +124,7 @@ class Mining:
         return miner
 
     def _write_maps(self, miner: nnUNetTrainer) -> None:
-        """Let rank 0 write the maps; the ranks meet after each case, long before a collective times out."""
+        """Let rank 0 write the maps. Ranks wait for each other after each case, long before a collective times out."""
         if is_rank_0():
             self.maps.open(self.checkpoint)
             predictor = LevelPredictor(miner)
@@ -138,7 +138,7 @@ class Mining:
             from_rank_0(None)
 
     def _close(self, seconds: float) -> None:
-        """Declare the maps complete, and say how they came out; no rank goes on before."""
+        """Log a summary of the maps, and mark them as complete. Other ranks wait for this."""
         if is_rank_0():
             self._report(self.totals)
             self.trainer.print_to_log_file(f"Easy-to-hard: the maps are ready after {seconds:.0f} s.")
@@ -155,7 +155,7 @@ class Mining:
         return shares(codes, true_heads(segmentation, self.trainer.label_manager))
 
     def _report(self, totals: dict[str, list[int]]) -> None:
-        """Log how much of each class or region is easy, hard, and found by neither level."""
+        """Log which share of each class or region is easy, hard, or found by neither level."""
         log = self.trainer.print_to_log_file
         for head, (easy, hard, lesion) in enumerate(zip(*(totals[n] for n in ("easy", "hard", "lesion")), strict=True)):
             easy_share, hard_share, missed_share = (n / max(lesion, 1) for n in (easy, hard, lesion - easy - hard))
@@ -166,10 +166,10 @@ class Mining:
 
 
 def find_miner(trainer: type[nnUNetTrainer], config: TaiChiConfig, num_epochs: int) -> type[nnUNetTrainer]:
-    """Return the miner of a TaiChi trainer: `miner_fraction` of its epochs, the same iterations and seed.
+    """Return the miner of a TaiChi trainer, with `miner_fraction` of its epochs and the same iterations and seed.
 
     Args:
-        trainer: The TaiChi trainer.
+        trainer: Class of the TaiChi trainer.
         config: Configuration with the miner's width and epochs.
         num_epochs: Number of epochs of the TaiChi training.
     """
@@ -184,9 +184,9 @@ def find_miner(trainer: type[nnUNetTrainer], config: TaiChiConfig, num_epochs: i
 
 
 def begun_with(config: TaiChiConfig, fold_folder: str | Path) -> TaiChiConfig:
-    """Return `config` with the miner of the training in a folder, if that training can be continued.
+    """Return `config` with the miner's settings of the training in a folder, if that training can be continued.
 
-    It keeps its maps. Trainings older than `miner_width` have the full U-Net++.
+    So a continued training keeps its maps. Trainings older than `miner_width` used the full U-Net++.
     """
     folder = Path(fold_folder)
     record = folder / CONFIGURATION

@@ -9,11 +9,11 @@ from nnunet_taichi.config import MACHINE, PUBLISHED, TaiChiConfig
 from nnunet_taichi.nnunet.folds import has_checkpoint
 from nnunet_taichi.nnunet.json_files import require_json
 
-REGIONS_KEY, CONFIG_KEY = "nnunet_taichi_regions", "nnunet_taichi_config"  # in plans.json
+REGIONS_KEY, CONFIG_KEY = "nnunet_taichi_regions", "nnunet_taichi_config"  # keys in plans.json
 
 
 def record(config: TaiChiConfig) -> dict[str, Any]:
-    """Return what a model's plans keep of a configuration: all but what belongs to the machine."""
+    """Return what a model's plans record of a configuration: all fields but those about the machine."""
     return {name: value for name, value in asdict(config).items() if name not in MACHINE}
 
 
@@ -22,13 +22,13 @@ def configuration_in(plans: Mapping[str, Any], config: TaiChiConfig, is_frozen: 
 
     Args:
         plans: Plans of a model, or of a data set, which belong to no model yet.
-        config: Configuration of the trainer's class, which a new model has. A model without a record has what of it
-            differs from today's defaults, and the defaults of 0.1.0 for the rest.
+        config: Configuration of the trainer's class, which a new model gets. A model without a record gets its fields
+            that differ from today's defaults, and the defaults of 0.1.0 for the rest.
         is_frozen: Whether the class has had this configuration in all versions.
 
     Returns:
-        The recorded configuration, with `config` for the machine. Fields that are younger than the record have the
-        values of `PUBLISHED`, with which they change nothing.
+        The recorded configuration, with the fields about the machine from `config`. Fields that are newer than the
+        record have the values of `PUBLISHED`, with which they change nothing.
 
     Raises:
         ValueError: The record has a field that this version does not know.
@@ -55,10 +55,10 @@ def configuration_in(plans: Mapping[str, Any], config: TaiChiConfig, is_frozen: 
 def configuration_of_model(
     fold_folder: str | Path, goes_on: bool, config: TaiChiConfig, is_frozen: bool = False
 ) -> TaiChiConfig:
-    """Return the configuration of the model that a fold belongs to; `config` if no fold of it was begun.
+    """Return the configuration of the model that a fold belongs to, or `config` if no fold of the model was begun.
 
     Args:
-        fold_folder: Folder of the fold, in that of the trainer, plans and configuration.
+        fold_folder: Folder of the fold, in the folder of the trainer, plans and configuration.
         goes_on: Whether this fold's training is continued. If it starts anew, only the other folds count.
         config: Configuration of the trainer's class.
         is_frozen: Whether the class has had this configuration in all versions.

@@ -4,14 +4,14 @@ from nnunet_taichi.trainers.comparison import ARCHITECTURES, ComparisonTrainer
 
 
 class nnUNetTrainerUNet(ComparisonTrainer):
-    """U-Net (Ronneberger et al., 2015), of the plan's widths."""
+    """U-Net (Ronneberger et al., 2015), with the plan's widths."""
 
     network_name = f"{ARCHITECTURES}.unet.UNet"
     sized_by_plan = True
 
 
 class nnUNetTrainerAttentionUNet(ComparisonTrainer):
-    """Attention U-Net (Oktay et al., 2018), of the plan's widths."""
+    """Attention U-Net (Oktay et al., 2018), with the plan's widths."""
 
     network_name = f"{ARCHITECTURES}.attention_unet.AttentionUNet"
     sized_by_plan = True

@@ -1,4 +1,4 @@
-"""The paper's augmentation (section V-B) as transforms of the host's kind."""
+"""The paper's augmentation (section V-B), as transforms that nnU-Net can use."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from batchgeneratorsv2.transforms.utils.random import RandomTransform
 
 from nnunet_taichi.config import PAPER, PaperProtocol
 
-OUTSIDE = -1  # the host's label of what lies beyond the image, which it turns into background
+OUTSIDE = -1  # nnU-Net's label for pixels beyond the image, which it turns into background
 
 
 class RotateAndShear(BasicTransform):
-    """Rotate a 2D image and its segmentation by a few degrees, and shear them along x, about the middle.
+    """Rotate a 2D image and its segmentation by a few degrees, and shear them along x, around the middle.
 
     Args:
-        protocol: ranges, and the probability of each of the two.
+        protocol: Ranges of rotation and shear, and the probability of each.
     """
 
     def __init__(self, protocol: PaperProtocol = PAPER) -> None:
@@ -43,7 +43,10 @@ class RotateAndShear(BasicTransform):
 
 
 def paper_transforms(patch_size: Sequence[int], protocol: PaperProtocol = PAPER) -> list[BasicTransform]:
-    """Return rotation by multiples of 90 degrees (180, if the patch is no square), by a few, shear, and gamma."""
+    """Return the paper's transforms: rotation by multiples of 90 degrees, small rotation, shear, and gamma.
+
+    If the patch is not square, the multiples are those of 180 degrees.
+    """
     turns = (1, 2, 3) if len(set(patch_size)) == 1 else (2,)
     quarter_turns = Rot90Transform(1, turns, allowed_axes={0, 1})
     gamma = GammaTransform(
@@ -57,8 +60,8 @@ def paper_transforms(patch_size: Sequence[int], protocol: PaperProtocol = PAPER)
 
 
 def _affine(picture: torch.Tensor, interpolation: str, fill: float, angle: float, shear: float) -> torch.Tensor:
-    """Resample a picture (C, H, W)."""
-    from torchvision.transforms import InterpolationMode  # lazily: the look-up of trainers needs none of it
+    """Rotate and shear a picture (C, H, W) by angles in degrees."""
+    from torchvision.transforms import InterpolationMode  # lazily: looking up a trainer does not need it
     from torchvision.transforms.functional import affine
 
     if not angle and not shear:

@@ -1,4 +1,4 @@
-"""Trainer names are recipes: lengths and seeds are read from the name that nnU-Net looks up.
+"""Trainer names are recipes: the name that nnU-Net looks up sets lengths and a seed.
 
 <Base>[_Paper | [_Ultrasound][_AdamW]][_<N>epochs][_<M>iterations][_seed<S>]
 """
@@ -19,13 +19,13 @@ _END = re.compile(
 
 
 class Recipe(nnUNetTrainer):
-    """Mixin in front of a trainer: the lengths and the seed of its name."""
+    """Mixin in front of a trainer: it applies the lengths and the seed of its name."""
 
     epochs: int | None = None
     iterations: int | None = None
     seed: int | None = None
 
-    def __init__(  # the host reads its arguments by name: no others, no *args
+    def __init__(  # nnU-Net reads the arguments by name, so there can be no others, and no *args
         self,
         plans: dict,
         configuration: str,
@@ -41,24 +41,24 @@ class Recipe(nnUNetTrainer):
             self.num_val_iterations_per_epoch = max(1, self.iterations // 5)
 
     def initialize(self) -> None:
-        """Seed the weights."""
+        """Seed the random numbers, then initialise the weights."""
         self._draw_from_the_seed()
         super().initialize()
 
     def get_dataloaders(self) -> tuple:
-        """Seed what the main process draws from here on, whether mining drew before or not; workers stay random."""
+        """Seed what the main process draws from here on, whether or not mining drew before. Workers stay unseeded."""
         self._draw_from_the_seed()
         return super().get_dataloaders()
 
     def _draw_from_the_seed(self) -> None:
         if self.seed is not None:
             random.seed(self.seed)
-            np.random.seed(self.seed)  # the generator that the host draws from
+            np.random.seed(self.seed)  # the generator that nnU-Net draws from
             torch.manual_seed(self.seed)
 
 
 def suffix(epochs: int | None = None, iterations: int | None = None, seed: int | None = None) -> str:
-    """Write the end of a recipe's name, in its one order.
+    """Return the end of a recipe's name, whose parts have a fixed order.
 
     >>> suffix(100, seed=2)
     '_100epochs_seed2'
@@ -68,7 +68,7 @@ def suffix(epochs: int | None = None, iterations: int | None = None, seed: int |
 
 
 def split_name(name: str) -> tuple[str, dict[str, int]]:
-    """Split a trainer's name into that of its base and the lengths and seed after it.
+    """Split a trainer's name into the name of its base, and the lengths and seed after it.
 
     >>> split_name("nnUNetTrainerTaichi_100epochs_seed2")
     ('nnUNetTrainerTaichi', {'epochs': 100, 'seed': 2})

@@ -8,17 +8,17 @@ from nnunet_taichi.trainers.comparison import ARCHITECTURES, ComparisonTrainer
 
 
 class nnUNetTrainerRFNet(ComparisonTrainer):
-    """RFNet, with the host's loss at both passes and a loss of its residual map."""
+    """RFNet, with nnU-Net's loss at both passes and a loss of its residual map."""
 
     network_name = f"{ARCHITECTURES}.rf_net.RFNet"
     several_outputs = True
 
     def _get_deep_supervision_scales(self) -> list[list[float]]:
-        """Return full resolution alone: all outputs are learned from the same target."""
+        """Return full resolution alone: all outputs learn from the same target."""
         return [[1.0, 1.0]]
 
     def _build_loss(self) -> nn.Module:
-        """Take the host's loss without its weights of scales, 0 / 0 where there is one."""
+        """Build RFNet's loss around nnU-Net's, without the weights of scales, which are 0 / 0 for one scale."""
         with np.errstate(invalid="ignore"):
             loss = super()._build_loss().loss
         labels = self.label_manager

@@ -1,4 +1,4 @@
-"""nnUNetTrainerTaichi: TaiChiNet inside stock nnU-Net."""
+"""nnUNetTrainerTaichi: the trainer of TaiChiNet in stock nnU-Net."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ class nnUNetTrainerTaichi(DurableTrainer):
     """Train TaiChiNet around the U-Net of any plan, from easy to hard.
 
     Raises:
-        NotImplementedError: a cascade, whose second stage needs the channel that carries the difficulty; or more than
-            nine classes or regions.
+        NotImplementedError: The configuration is the second stage of a cascade, which needs the channel that carries
+            the difficulty; or training is from easy to hard, with more than nine classes or regions.
     """
 
     is_frozen = False  # whether the class's configuration has been the same in all versions
@@ -60,7 +60,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
             check_heads(self._num_heads())
 
     def _take_configuration(self, goes_on: bool) -> None:
-        """Take the class's configuration, or that of a model that was begun already, and record it in the plans.
+        """Take the class's configuration, or that of a model that was already begun, and record it in the plans.
 
         nnU-Net saves these plans. In prediction, `build_network_architecture` reads the configuration from them.
         """
@@ -79,7 +79,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
 
     def load_checkpoint(self, filename_or_checkpoint: dict | str) -> None:
         """Take the configuration that the weights were trained with; `--val` and `--c` load, a new start does not."""
-        if not self.logger.resume:  # the constructor took it already
+        if not self.logger.resume:  # otherwise the constructor took it already
             self._take_configuration(goes_on=True)
         super().load_checkpoint(filename_or_checkpoint)
 
@@ -92,7 +92,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
         num_output_channels: int,
         enable_deep_supervision: bool = True,
     ) -> nn.Module:
-        """Build TaiChiNet around the plan's U-Net; a class method, for the variant is the class's."""
+        """Build the class's variant of TaiChiNet around the plan's U-Net; nnU-Net calls this without an instance."""
         kwargs = dict(configuration_manager.network_arch_init_kwargs)
         if configuration_manager.network_arch_class_name != TAICHINET:
             kwargs["unet_class"] = configuration_manager.network_arch_class_name
@@ -108,12 +108,12 @@ class nnUNetTrainerTaichi(DurableTrainer):
         )
 
     def _get_deep_supervision_scales(self) -> list[list[float]]:
-        """Leave out the scales without a loss: the coarsest, as the host's weights do, or all but the finest."""
+        """Return the scales that have a loss: all but the coarsest, as in nnU-Net, or the finest alone."""
         scales = super()._get_deep_supervision_scales()
         return scales[: max(1, len(scales) - 1)] if self.config.deep_supervision else scales[:1]
 
     def _build_loss(self) -> nn.Module:
-        """Build the paper's objective; the host's loss knows one path."""
+        """Build the paper's loss, since nnU-Net's loss is for one path."""
         if not self.enable_deep_supervision:
             raise ValueError(
                 "enable_deep_supervision stays on: it brings the paths to the loss. Set "
@@ -128,17 +128,17 @@ class nnUNetTrainerTaichi(DurableTrainer):
             self.is_ddp,
             self.config,
         )
-        if self._do_i_compile():  # as nnU-Net compiles its dice
+        if self._do_i_compile():  # as nnU-Net compiles its Dice loss
             loss.measure = torch.compile(loss.measure)  # type: ignore[method-assign]
         return loss
 
     def mine(self) -> str:
-        """Train U-Net++ and write the easy/hard maps of this fold, as far as they are missing; return their folder."""
+        """Train U-Net++ and write this fold's easy/hard maps, as far as they are missing, and return their folder."""
         return Mining(self).run()
 
     def prepare(self) -> None:
-        """Make the difficulty maps, the one thing that the host does not have."""
-        if self.config.easy_to_hard and self.current_epoch >= self.num_epochs:  # --c also repeats a validation
+        """Make the difficulty maps, which nnU-Net does not have."""
+        if self.config.easy_to_hard and self.current_epoch >= self.num_epochs:  # --c can also repeat a validation
             self.difficulty_folder = Mining(self).find()
         elif self.config.easy_to_hard:
             warmup = warmup_epochs(self.num_epochs, self.config)
@@ -148,14 +148,14 @@ class nnUNetTrainerTaichi(DurableTrainer):
             self.difficulty_folder = self.mine()
 
     def get_tr_and_val_datasets(self) -> tuple[nnUNetBaseDataset, nnUNetBaseDataset]:
-        """Hand the maps to the training data set alone: validation cases have none."""
+        """Give the maps to the training data set alone, since validation cases have none."""
         dataset_tr, dataset_val = super().get_tr_and_val_datasets()
         if self.difficulty_folder is not None:
             dataset_tr.folder_with_segs_from_previous_stage = self.difficulty_folder
         return dataset_tr, dataset_val
 
     @staticmethod
-    def get_training_transforms(  # the host passes the first five by position
+    def get_training_transforms(  # nnU-Net passes the first five arguments by position
         patch_size: Any,
         rotation_for_DA: Any,  # noqa: N803
         deep_supervision_scales: list | None,
@@ -165,7 +165,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
         ignore_label: int | None = None,
         **kwargs: Any,
     ) -> BasicTransform:
-        """Keep the difficulty channel beside regions; the host's conversion to regions drops it."""
+        """Return nnU-Net's transforms, but keep the difficulty channel, which its conversion to regions drops."""
         scales = deep_supervision_scales if regions is None else None
         pipeline = nnUNetTrainer.get_training_transforms(
             patch_size, rotation_for_DA, scales, mirror_axes, do_dummy_2d_data_aug, ignore_label=ignore_label, **kwargs
@@ -177,7 +177,7 @@ class nnUNetTrainerTaichi(DurableTrainer):
         return pipeline
 
     def on_train_epoch_start(self) -> None:
-        """Tell the loss the stage, a function of the epoch alone."""
+        """Tell the loss the stage, which depends only on the epoch."""
         super().on_train_epoch_start()
         self.loss.train()
         self.loss.sums.clear()
@@ -185,17 +185,17 @@ class nnUNetTrainerTaichi(DurableTrainer):
         self.print_to_log_file(f"Stage: {self.loss.stage.name.lower()}")
 
     def on_validation_epoch_start(self) -> None:
-        """Compare epochs by the two segmentation losses alone."""
+        """Switch the loss to the two segmentation losses, so that epochs of different stages can be compared."""
         super().on_validation_epoch_start()
         self.loss.eval()
 
     def recall_epoch(self, epoch: int) -> dict[str, Any]:
-        """Add the stage, a function of the epoch alone."""
+        """Add the stage, which depends only on the epoch."""
         name = stage(epoch, self.num_epochs, self.config).name.lower()
         return {**super().recall_epoch(epoch), "stage": name}
 
     def measure_epoch(self) -> dict[str, Any]:
-        """Add the means of the loss's terms, and the shares of the lesion pixels that were easy and hard."""
+        """Add the means of the loss's terms, and the shares of easy and of hard pixels in the lesion pixels."""
         sums = sum_over_ranks({name: float(value) for name, value in self.loss.sums.items()})
         terms = {f"loss_{name}": sums[name] / sums["steps"] for name in TERMS if name in sums}
         lesion = sums.get("lesion_pixels")  # None without maps; 0 if all images were normal
@@ -203,5 +203,5 @@ class nnUNetTrainerTaichi(DurableTrainer):
         return {**super().measure_epoch(), **shares, **terms}
 
     def _num_heads(self) -> int:
-        """Return K, the foreground classes or regions."""
+        """Return K, the number of foreground classes or regions."""
         return self.label_manager.num_segmentation_heads - (not self.label_manager.has_regions)

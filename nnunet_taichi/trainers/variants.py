@@ -1,4 +1,4 @@
-"""The paper's ablations: each differs from TaiChiNet, or from its neighbour, in the part that its line names."""
+"""The paper's ablations. Each differs from TaiChiNet, or from another ablation, in what its docstring names."""
 
 from dataclasses import replace
 
@@ -7,13 +7,13 @@ from nnunet_taichi.trainers.taichi import nnUNetTrainerTaichi
 
 
 class nnUNetTrainerTaichi_Published(nnUNetTrainerTaichi):
-    """The last row of table I, as in version 0.1.0; it does not follow later defaults of nnUNetTrainerTaichi."""
+    """Last row of table I: the full method, as in version 0.1.0. Later defaults of nnUNetTrainerTaichi do not apply."""
 
     config, is_frozen = PUBLISHED, True
 
 
 class nnUNetTrainerTaichi_Model7(nnUNetTrainerTaichi_Published):
-    """Table I: without the strategy from easy to hard."""
+    """Table I: the full method without training from easy to hard."""
 
     config = replace(PUBLISHED, easy_to_hard=False)
 
@@ -43,7 +43,7 @@ class nnUNetTrainerTaichi_Model3(nnUNetTrainerTaichi_Model6):
 
 
 class nnUNetTrainerTaichi_Model2(nnUNetTrainerTaichi_Model3):
-    """Table I: two paths that know nothing of each other, averaged."""
+    """Table I: two independent paths, whose logits are averaged."""
 
     config = replace(nnUNetTrainerTaichi_Model3.config, complementary_loss=False)
 
@@ -51,14 +51,15 @@ class nnUNetTrainerTaichi_Model2(nnUNetTrainerTaichi_Model3):
 class nnUNetTrainerTaichi_Model1(nnUNetTrainerTaichi_Model2):
     """Tables I and II: U-Net_p, the plan's U-Net for the lesion alone.
 
-    No background path, attention, head, complementary loss or easy regions: its loss is cross-entropy and Dice.
+    There is no background path, attention, head, complementary loss or training from easy to hard. The loss is
+    cross-entropy and Dice.
     """
 
     config = replace(nnUNetTrainerTaichi_Model2.config, lesion_path_only=True)
 
 
 class nnUNetTrainerTaichi_ConsML(nnUNetTrainerTaichi_Published):
-    """Table II: consistent mutual learning, both paths learn the lesion."""
+    """Table II: consistent mutual learning, in which both paths learn the lesion."""
 
     config = replace(PUBLISHED, mutual_learning="consistent")
 
