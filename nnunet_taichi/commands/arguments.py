@@ -1,6 +1,7 @@
 """Command-line arguments that several commands share, spelled as in nnU-Net."""
 
 import argparse
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -36,7 +37,7 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
 
 def fold(text: str) -> str:
     """Check a fold, a number from 0 on or `all`, and return it."""
-    if text != "all" and not text.isdecimal():
+    if text != "all" and not re.fullmatch("0|[1-9][0-9]{0,3}", text):
         raise argparse.ArgumentTypeError(f"expected a number from 0 on or all, got {text!r}")
     return text
 

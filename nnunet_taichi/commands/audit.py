@@ -70,13 +70,14 @@ def _find_folder(source: str) -> Path:
 
 def _list_dataset(folder: Path) -> list[Image]:
     """List the images of a raw data set, training images first. Classes are known only if our converters wrote it."""
-    cases = provenance.read(folder).get("cases", {})
+    cases = provenance.read(folder).get("cases")
+    known = {name: case for name, case in cases.items() if isinstance(case, dict)} if isinstance(cases, dict) else {}
     found = []
     for subfolder in ("imagesTr", "imagesTs"):
         for path in pictures(folder / subfolder) if (folder / subfolder).is_dir() else []:
             name, _, channel = ENDING.sub("", path.name).rpartition("_")
             if channel == "0000":
-                found.append(Image(name, path, cases.get(name, {}).get("class", "")))
+                found.append(Image(name, path, known.get(name, {}).get("class", "")))
     return found
 
 

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from nnunet_taichi.matrix import graph, local, plan_checks, snakemake
 
-    elsewhere = args.print or args.job or args.snakemake is not None
+    elsewhere = args.print or args.job is not None or args.snakemake is not None
     benchmark = plan_checks.read_checked(args.plan, runs_here=not elsewhere)
     if args.snakemake is not None:
         return snakemake.run(benchmark, args.plan, args.snakemake)
@@ -54,6 +54,6 @@ def run(args: argparse.Namespace) -> int:
     if args.print:
         print("".join(f"{shlex.join(job.command())}\n" for job in graph.to_do(jobs)), end="")
         return 0
-    if args.job:
+    if args.job is not None:
         return int(not local.run_job(graph.find_job(jobs, args.job), benchmark.folder))
     return local.run_all(jobs, benchmark.folder)

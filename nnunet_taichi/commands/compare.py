@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     per_case = score(runs, args.num_processes)
     comparison = compare(runs, per_case, args.empty_masks, warnings)
     page = make_page(comparison, runs, args.gallery, explanations)
+    (args.o / "report.html").unlink(missing_ok=True)  # an old page beside new tables would mislead
     write_whole(args.o / "per_case.csv", per_case.to_csv(columns=CASE_COLUMNS, index=False, lineterminator="\n"))
     write_files(comparison, args.o)
     write_whole(args.o / "report.html", page)  # last: `benchmark` takes it as the sign that all is written

@@ -56,7 +56,7 @@ def _convert(args: argparse.Namespace) -> None:
     find_cases = CONVERTERS[args.dataset][0].find_cases
     findings = find_cases(**{name: getattr(args, name) for name in signature(find_cases).parameters})
     check_apart(target, findings.roots.values())
-    if args.exclude:
+    if args.exclude is not None:
         findings = exclude(findings, args.exclude)
     options = Options(
         size=args.resize,

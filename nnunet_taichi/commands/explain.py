@@ -66,6 +66,7 @@ def _explain(args: argparse.Namespace) -> Path:
     for file in tqdm(files.values(), desc="cases"):
         measures.add(model.predict(file))
     drawn = [files[name] for name in (files if args.cases else choose_cases(measures.images, PICTURES))]
+    (folder / "explanation.json").unlink(missing_ok=True)  # an old one beside new pictures would mislead
     preprocessed = Path(nnUNet_preprocessed) / model.plans.dataset_name / model.configuration.data_identifier
     explanation = {
         **{"trainer": args.tr, "plans": args.p, "configuration": args.c, "fold": args.f, "checkpoint": args.chk},

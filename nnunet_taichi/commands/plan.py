@@ -1,7 +1,9 @@
 """`nnunet_taichi plan`: write plans with our planners, which nnU-Net's own commands cannot find."""
 
 import argparse
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from nnunetv2.configuration import default_num_processes
@@ -10,7 +12,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunet_taichi.nnunet.datasets import Dataset
-from nnunet_taichi.nnunet.json_files import require_json
+from nnunet_taichi.nnunet.json_files import SPLITS, require_json
 from nnunet_taichi.nnunet.preprocessed import find_shared
 from nnunet_taichi.nnunet.variables import DATA_VARIABLES, require_variables
 from nnunet_taichi.planning import slim
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--like", metavar="PLANS", help="existing plans to slim; needs a Slim planner (default: plan from the data)")
     add("-gpu_memory_target", type=_positive, metavar="GB", help="GPU memory to size for (default: the planner's)")
     add("-overwrite_target_spacing", nargs=3, type=_positive, metavar="MM", help="spacing of 3d_fullres")
-    add("-overwrite_plans_name", metavar="PLANS", help="another name for the plans")
+    add("-overwrite_plans_name", type=_plans_name, metavar="PLANS", help="another name for the plans")
     add("-npfp", type=int, default=default_num_processes, metavar="N", help="processes (default: %(default)s)")
     add("--verify_dataset_integrity", action="store_true", help="check the data set first")
     add("--clean", action="store_true", help="make fingerprint and preprocessed data anew: needed if the data changed")
@@ -121,3 +123,12 @@ def _positive(text: str) -> float:
     if not float(text) > 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
     return float(text)
+
+
+def _plans_name(text: str) -> str:
+    """Check the name of new plans: they must not take the place of nnU-Net's other files beside them."""
+    if not re.fullmatch(r"\w[\w.-]*", text) or text in (Path(SPLITS).stem, "dataset", "dataset_fingerprint"):
+        raise argparse.ArgumentTypeError(
+            f"expected letters, digits and any of _ . -, and no file of nnU-Net, got {text!r}"
+        )
+    return text

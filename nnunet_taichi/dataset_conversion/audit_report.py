@@ -138,7 +138,8 @@ def write_sheets(audit: Audit, folder: Path) -> Iterator[Path]:
     doubtful = doubtful[-COLUMNS:]
     blocks = [Block(f"Just below {audit.threshold}: not counted as twins", *_draw(audit, doubtful))] if doubtful else []
     for stale in folder.glob("twins_*.png"):
-        stale.unlink()
+        if stale.stem.removeprefix("twins_").isdecimal():  # others are the user's
+            stale.unlink()
     twins = sorted(audit.twins, key=lambda twin: (twin.kind != "near", twin.correlation))
     for start in range(0, min(len(twins), SHEETS * ROWS * COLUMNS), COLUMNS):
         pairs = twins[start : start + COLUMNS]

@@ -44,8 +44,11 @@ class Compare(Job):
 
     def _is_of_the_plan(self, table: Path) -> bool:
         """Tell from the table of cases whether the report is of these trainings: the plan may have changed since."""
-        with table.open(encoding="utf-8", newline="") as file:
-            compared = {(row["trainer"], row["fold"], row["plans"]) for row in csv.DictReader(file)}
+        try:
+            with table.open(encoding="utf-8", newline="") as file:
+                compared = {(row["trainer"], row["fold"], row["plans"]) for row in csv.DictReader(file)}
+        except (KeyError, UnicodeDecodeError, csv.Error):  # somebody else's table
+            return False
         wanted = {(training.trainer, training.fold.fold, training.fold.plans) for training in self.needs}
         # `compare` takes each of these plans that a trainer was trained with, so there may be more than were asked for
         return wanted <= compared and {each[:2] for each in wanted} == {each[:2] for each in compared}

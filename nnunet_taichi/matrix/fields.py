@@ -1,6 +1,8 @@
 """The types of the values in a PLAN.yaml."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -56,7 +58,7 @@ def _number_or_text(value: Any) -> str:
 
 
 def _check_fold(fold: str) -> str:
-    if fold != "all" and not fold.isdecimal():
+    if fold != "all" and not re.fullmatch("0|[1-9][0-9]{0,3}", fold):
         raise ValueError(f"there is no fold {fold}; folds are numbers from 0 on, or all")
     return fold
 
@@ -64,7 +66,9 @@ def _check_fold(fold: str) -> str:
 def _folder(value: Any) -> Path:
     if not isinstance(value, str) or not value:
         raise ValueError("should be the path of a folder")
-    return Path(value).expanduser()
+    with suppress(RuntimeError):  # ~nobody
+        return Path(value).expanduser()
+    raise ValueError("there is no home folder of this user")
 
 
 Some = Annotated[tuple[T, ...], BeforeValidator(_list), AfterValidator(_check_once)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from nnunet_taichi.difficulty.storage import read_record
 from nnunet_taichi.matrix.fields import Kind
 from nnunet_taichi.matrix.plan_file import Benchmark
 from nnunet_taichi.nnunet.datasets import Dataset, Fold
@@ -100,8 +101,8 @@ class Mine(Job):
 
     def is_done(self) -> bool:
         """Tell whether the file is there that is written after the last map, or no training needs the maps any more."""
-        last = self.fold.folder(self.miner) / "difficulty" / "difficulty.json"
-        return last.is_file() or all(training.state.is_trained for training in self.trainings)
+        maps = self.fold.folder(self.miner) / "difficulty"
+        return bool(read_record(maps)) or all(training.state.is_trained for training in self.trainings)
 
     def command(self) -> list[str]:
         """Return the command, which resumes by itself."""

@@ -52,6 +52,8 @@ def run_job(job: Job, folder: Path) -> bool:
 def _run(words: list[str], log: Path) -> bool:
     line, start = f"$ {shlex.join(words)}", time.monotonic()
     print(line, flush=True)
+    if log.is_symlink():  # what it leads to is not ours
+        log.unlink()
     with log.open("ab") as file:
         file.write(f"{line}\n".encode())
         file.flush()

@@ -1,9 +1,10 @@
 """Reading a PLAN.yaml by itself. `plan_checks` then compares it with what nnU-Net has."""
 
 import difflib
+import re
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -95,7 +96,8 @@ def with_meaning(key: str) -> str:
 
 def _explain(fault: ErrorDetails) -> str:
     """Say in which key a fault is, what was expected there, and what was found."""
-    key, *inner = (part for part in fault["loc"] if isinstance(part, str) and part != "[key]")
+    key, *rest = map(str, fault["loc"])
+    inner = [part for part in rest if not part.isdecimal() and part != "[key]"]
     if key not in Benchmark.model_fields:
         return f"{key}: there is no such key; {_suggest(key)}"
     if fault["type"] == "missing":
@@ -121,15 +123,26 @@ def describe(value: Any) -> str:
 def _load(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except Exception as error:  # tags and numbers that YAML cannot make end in errors of many kinds
         raise PlanError(path, [f"it is not YAML: {error}"]) from error
     if not isinstance(content, dict):
         raise PlanError(path, [f"expected lines as 'trainers: [nnUNetTrainer]', got {describe(content)}"])
     return {str(key): value for key, value in content.items()}
 
 
+REDEFINED = ("int", "float", "timestamp")
+
+
 class _UniqueKeys(yaml.SafeLoader):
-    """A loader of YAML that refuses a key that is there twice: else the last one would silently win."""
+    """A loader of YAML that refuses a key that is there twice: else the last one would silently win.
+
+    Numbers are decimal, as in YAML 1.2, and there are no dates: PyYAML takes 010 for 8 and 1:30 for 90.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+        first: [resolver for resolver in resolvers if resolver[0].rpartition(":")[2] not in REDEFINED]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value]
@@ -137,3 +150,7 @@ class _UniqueKeys(yaml.SafeLoader):
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"{key} is there twice", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+for _kind, _pattern in (("int", r"[-+]?(?:0|[1-9][0-9]{0,17})"), ("float", r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")):
+    _UniqueKeys.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"{_pattern}\Z"), list("-+0123456789"))

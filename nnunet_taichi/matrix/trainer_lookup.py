@@ -26,7 +26,10 @@ def find_trainer(name: str) -> type[nnUNetTrainer]:
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return recursive_find_trainer_class_by_name(name)
+            trainer = recursive_find_trainer_class_by_name(name)
+        if not (isinstance(trainer, type) and issubclass(trainer, nnUNetTrainer)):
+            raise RuntimeError(f"{name} is no trainer")
+        return trainer
     except RuntimeError as error:
         endings = "endings, in this order: _Paper, or _Ultrasound and _AdamW; then _<N>epochs, _<M>iterations, _seed<S>"
         raise ValueError(f"nnU-Net finds no {name} here or by {EXT_VARIABLE}; {endings}") from error

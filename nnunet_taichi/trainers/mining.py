@@ -21,6 +21,7 @@ from nnunet_taichi.difficulty.coding import shares
 from nnunet_taichi.difficulty.levels import LevelPredictor, true_heads
 from nnunet_taichi.difficulty.storage import MapFolder
 from nnunet_taichi.nnunet.folds import FoldState, checkpoint, has_checkpoint, read_state
+from nnunet_taichi.nnunet.json_files import require_json
 from nnunet_taichi.runtime.files import digest
 from nnunet_taichi.runtime.processes import file_lock, from_rank_0, is_rank_0, without_wandb
 from nnunet_taichi.trainers.durable import CONFIGURATION
@@ -192,5 +193,5 @@ def begun_with(config: TaiChiConfig, fold_folder: str | Path) -> TaiChiConfig:
     record = folder / CONFIGURATION
     if not record.is_file() or not has_checkpoint(folder):
         return config
-    recorded = {"miner_width": 1.0, **load_json(str(record))}
+    recorded = {"miner_width": 1.0, **require_json(record, "miner_fraction", cure="delete it to begin anew")}
     return replace(config, **{name: recorded[name] for name in ("miner_width", "miner_fraction")})
