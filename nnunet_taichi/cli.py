@@ -19,12 +19,12 @@ COMMANDS = {  # name: (module, what `nnunet_taichi --help` says)
     "convert": ("nnunet_taichi.commands.convert", "turn a data set or your own images into an nnU-Net raw data set"),
     "audit": ("nnunet_taichi.commands.audit", "find twins among images, and folds that divide them"),
     "plan": ("nnunet_taichi.commands.plan", "plan for two paths, or for the paper's protocol"),
-    "plan_and_preprocess": ("nnunet_taichi.commands.plan_and_preprocess", "plan, and preprocess the data so"),
-    "mine": ("nnunet_taichi.commands.mine", "train the U-Net++ of a fold and write its easy/hard maps"),
+    "plan_and_preprocess": ("nnunet_taichi.commands.plan_and_preprocess", "plan, and preprocess the data as planned"),
+    "mine": ("nnunet_taichi.commands.mine", "train the U-Net++ of a fold, and write the fold's easy/hard maps"),
     "compare": ("nnunet_taichi.commands.compare", "score trainers, test their differences, and make a page of it"),
     "explain": ("nnunet_taichi.commands.explain", "look into both paths of a trained TaiChiNet"),
     "benchmark": ("nnunet_taichi.commands.benchmark", "run data sets x trainers x folds, and compare"),
-    "demo": ("nnunet_taichi.commands.demo", "the whole way on phantoms, in minutes, on a laptop"),
+    "demo": ("nnunet_taichi.commands.demo", "run all steps on phantoms, in minutes, on a laptop"),
 }
 
 

@@ -84,5 +84,5 @@ def test_an_empty_sheet_says_so(blocks):
 
 def test_more_names_than_colours_says_so(picture, mask):
     panel = Panel(picture, areas={str(number): mask for number in range(7)})
-    with pytest.raises(ValueError, match="tells 6 kinds of mask apart, got 7"):
+    with pytest.raises(ValueError, match="has colours for 6 kinds of mask, got 7"):
         contact_sheet([Block("", ["a"], {"r": [panel]})])

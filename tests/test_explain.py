@@ -54,5 +54,8 @@ def test_the_table_sets_disagreement_beside_the_baseline(explanation):
     assert numbers["fused"] == ["0.500"] * 4
     assert numbers["disagreement"] == ["0.750", "-", "0.300"]
     assert numbers["fused probability"] == ["0.800", "-", "0.200"]
-    assert "AURC at random 0.400, at best 0.100. Disagreement has the higher AUROC in 1 of 3." in lines
+    assert (
+        "AURC at random 0.400, at best 0.100. Disagreement has a higher AUROC than the fused probability in 1 of 3."
+        in lines
+    )
     assert "This model has no attention." in lines

@@ -9,7 +9,7 @@ from contextlib import suppress
 def add_fold_of_a_model(parser: argparse.ArgumentParser, trainer_help: str) -> None:
     """Add the arguments that name one training: data set, configuration, fold, trainer, plans and device."""
     parser.add_argument("-d", required=True, metavar="DATASET", help="dataset name or id")
-    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, as 2d")
+    parser.add_argument("-c", required=True, metavar="CONFIGURATION", help="configuration, such as 2d")
     parser.add_argument("-f", required=True, type=fold, metavar="FOLD", help="fold, a number or all")
     trainer_help += " (default: %(default)s)"
     parser.add_argument("-tr", default="nnUNetTrainerTaichi", metavar="TRAINER", help=trainer_help)
@@ -20,7 +20,7 @@ def add_fold_of_a_model(parser: argparse.ArgumentParser, trainer_help: str) -> N
 def add_device(parser: argparse.ArgumentParser, *more: str) -> None:
     """Add the device to compute on. `choose_device` finds the default later, because torch is slow to import."""
     choices = ("cuda", "cpu", *more)
-    parser.add_argument("-device", choices=choices, help="default: cuda if there is one, else cpu")
+    parser.add_argument("-device", choices=choices, help="device (default: cuda if there is one, else cpu)")
 
 
 def choose_device(device: str | None) -> str:
@@ -32,7 +32,9 @@ def choose_device(device: str | None) -> str:
 
 def add_processes(parser: argparse.ArgumentParser) -> None:
     """Add the number of worker processes."""
-    parser.add_argument("-np", dest="num_processes", type=positive, metavar="N", help="processes (default: one a core)")
+    parser.add_argument(
+        "-np", dest="num_processes", type=positive, metavar="N", help="processes (default: one per core)"
+    )
 
 
 def fold(text: str) -> str:
@@ -45,7 +47,7 @@ def fold(text: str) -> str:
 def positive(text: str) -> int:
     """Read a positive whole number."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a positive whole number, got {text!r}")
     return int(text)
 
 

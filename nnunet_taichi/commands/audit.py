@@ -29,8 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source", metavar="SRC_OR_DATASET", help="a folder of images, or a raw data set by ID, name or folder"
     )
-    parser.add_argument("-o", dest="output", type=Path, metavar="OUT", help="where to write (./audit_NAME)")
-    threshold_help = "least correlation of near twins (%(default)s)"
+    parser.add_argument(
+        "-o", dest="output", type=Path, metavar="OUT", help="folder to write to (default: ./audit_NAME)"
+    )
+    threshold_help = "least correlation of near twins (default: %(default)s)"
     parser.add_argument("--threshold", type=_correlation, default=THRESHOLD, metavar="R", help=threshold_help)
     add_processes(parser)
 
@@ -64,7 +66,8 @@ def _find_folder(source: str) -> Path:
     pattern = f"Dataset{int(source):03d}_*" if source.isdecimal() else source
     found = sorted(Path(raw).glob(pattern)) if raw and "/" not in source else []
     if not found:
-        raise SourceNotFoundError(Path(source), f"is no folder, and no data set in nnUNet_raw ({raw or 'not set'})")
+        cause = f"is neither a folder nor a data set in nnUNet_raw ({raw or 'not set'})"
+        raise SourceNotFoundError(Path(source), f"{cause}; check the path or name, and the variable")
     return found[0]
 
 
@@ -85,7 +88,8 @@ def _list_folder(folder: Path) -> list[Image]:
     """List the pictures below a folder, without those whose file or folder is named as a mask. Folders are classes."""
     paths = pictures(folder, recursive=True)
     images = [path for path in paths if not MASK.search(path.relative_to(folder).with_suffix("").as_posix())]
-    print(f"{len(images)} images below {folder}; {len(paths) - len(images)} files passed over as masks, by their names")
+    left_out = f"{len(paths) - len(images)} files left out, because they are named as masks"
+    print(f"{len(images)} images below {folder}; {left_out}")
     relative = [path.relative_to(folder) for path in images]
     return [Image(short.as_posix(), path, short.parent.name) for short, path in zip(relative, images, strict=True)]
 

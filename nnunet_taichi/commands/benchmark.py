@@ -14,8 +14,8 @@ EPILOG = "\n".join(
     ]
     + [
         "",
-        "What is finished is not repeated, and what was interrupted goes on, whichever way it runs. Logs go to jobs/",
-        "in the output folder. Examples of what goes to Snakemake:",
+        "However it runs, finished jobs are not repeated, and interrupted ones go on. Logs go to jobs/",
+        "in the output folder. Examples of arguments for Snakemake:",
         "  --snakemake --cores 8 --resources gpu=1            here, one training at a time on the GPU",
         "  --snakemake --workflow-profile slurm               on SLURM; see also Snakemake's --default-resources",
     ]
@@ -28,12 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("plan", type=Path, metavar="PLAN.yaml", help="what to compare")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--print", action="store_true", help="print the commands of what is still to do, in a right order")
+    how.add_argument(
+        "--print",
+        action="store_true",
+        help="print the commands of the jobs that are still to do, in an order that works",
+    )
     how.add_argument(
         "--snakemake",
         nargs=argparse.REMAINDER,
         metavar="...",
-        help="run through Snakemake, which gets all that follows",
+        help="run through Snakemake; all arguments that follow go to it",
     )
     how.add_argument("--job", metavar="NAME", help="run one job of the plan, as Snakemake does")
 

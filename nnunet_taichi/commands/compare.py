@@ -23,7 +23,7 @@ from nnunet_taichi.report.summary_files import to_markdown, write_files
 from nnunet_taichi.report.summary_tables import Comparison
 from nnunet_taichi.runtime.files import write_whole
 
-PLANS = "each trainer is compared with each of these that it was trained with (default: nnUNetPlans)"
+PLANS = "plans; each trainer is compared with every one of these that it was trained with (default: nnUNetPlans)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,27 +37,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     trained = parser.add_argument_group("what nnU-Net trained and validated")
     trained.add_argument("-d", metavar="DATASET", help="dataset name or id")
-    trained.add_argument("-c", metavar="CONFIGURATION", help="configuration, as 2d")
+    trained.add_argument("-c", metavar="CONFIGURATION", help="configuration, such as 2d")
     trained.add_argument("-f", nargs="+", default=["0", "1", "2", "3", "4"], metavar="FOLD", help="default: 0 1 2 3 4")
-    trained.add_argument("-tr", nargs="+", metavar="TRAINER", help="the first is what the others are compared with")
+    trained.add_argument("-tr", nargs="+", metavar="TRAINER", help="trainers; the others are compared with the first")
     trained.add_argument("-p", nargs="+", default=["nnUNetPlans"], metavar="PLANS", help=PLANS)
-    given = parser.add_argument_group("predictions in folders, as of another data set")
-    given.add_argument("--folder", nargs="+", type=_named_folder, default=[], metavar="NAME=PRED")
+    given = parser.add_argument_group("predictions in folders, such as those for another data set")
+    given.add_argument(
+        "--folder",
+        nargs="+",
+        type=_named_folder,
+        default=[],
+        metavar="NAME=PRED",
+        help="name and folder of predictions; several folders of one name are the folds of one trainer",
+    )
     given.add_argument("--labels", type=Path, metavar="GT", help="folder of their ground truth")
-    given.add_argument("--images", type=Path, metavar="DIR", help="folder of their images, named as nnU-Net's")
+    given.add_argument("--images", type=Path, metavar="DIR", help="folder of their images, named as in nnU-Net")
     parser.add_argument(
         "--empty-masks",
         choices=get_args(Policy),
         default="one",
-        help="what Dice and the like are where truth and prediction are both empty: 1, 0, or left out as in nnU-Net's "
-        "own means (default: %(default)s); figures of lesion cases alone are always given",
+        help="value of Dice and similar scores where truth and prediction are both empty: 1, 0, or left out as in "
+        "nnU-Net's own means (default: %(default)s); results for lesion cases alone are always given",
     )
     parser.add_argument(
-        "--allow-missing", action="store_true", help="compare two trainers on the cases that both have, if some lack"
+        "--allow-missing",
+        action="store_true",
+        help="if some runs lack cases, compare on the cases that all runs have",
     )
     parser.add_argument("--gallery", type=positive, default=48, metavar="N", help="cases with pictures (default: 48)")
     parser.add_argument(
-        "--explanation", nargs="+", type=Path, default=[], metavar="DIR", help="what `nnunet_taichi explain` wrote"
+        "--explanation",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="folders that `nnunet_taichi explain` wrote, to show in the page",
     )
     add_processes(parser)
 
@@ -110,7 +124,7 @@ def _find_runs(args: argparse.Namespace) -> list[Run]:
             raise ValueError("--folder needs --labels, the folder of the ground truth")
         return folder_runs(args.folder, args.labels, args.images)
     if not (args.d and args.c and args.tr):
-        raise ValueError("-d, -c and -tr are needed, all three")
+        raise ValueError("give all of -d, -c and -tr")
     require_variables(*DATA_VARIABLES)
     return find_runs(args.d, args.c, args.f, args.tr, args.p)
 

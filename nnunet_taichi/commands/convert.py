@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         (_convert_images if args.dataset == IMAGES else _convert)(args)
     except BadFilesError as error:
-        print(f"{error}\nNothing was written; to mend: {len(error.errors)}", file=sys.stderr)
+        print(f"{error}\nNothing was written. Problems to mend: {len(error.errors)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted; nothing was written.", file=sys.stderr)

@@ -30,14 +30,15 @@ def add_refuge(parser: argparse.ArgumentParser, default_name: str) -> None:
 
 def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> None:
     """Add the folders of images and masks, and how to read what is in them."""
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="the images")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of the images")
     parser.add_argument(
         "--masks",
         type=Path,
         required=True,
         metavar="DIR",
-        help="the masks, at the paths of their images; _mask, _seg, _segmentation, _label or _gt may follow the name, "
-        "then a number if there are several (the label is their union); may be the folder of the images",
+        help="folder of the masks; it may be the folder of the images. A mask has the path of its image; _mask, _seg, "
+        "_segmentation, _label or _gt may follow the name, then a number if there are several masks (the label is "
+        "their union)",
     )
     add_target(parser, default_name)
     parser.add_argument(
@@ -45,7 +46,8 @@ def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> Non
         nargs="+",
         default=(),
         metavar="NAME=VALUE",
-        help="what grey values and colours stand for: rim=128 cup=255,#ff0000 (else lesion is what is not black)",
+        help="labels of grey values and colours, such as rim=128 cup=255,#ff0000 (default: all that is not black is "
+        "lesion)",
     )
     parser.add_argument(
         "--regions",
@@ -61,7 +63,9 @@ def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> Non
         help="CSV (UTF-8; commas, semicolons or tabs) or xlsx with columns such as image, class and patient",
     )
     parser.add_argument(
-        "--subfolders", choices=("class", "patient"), help="what the first subfolders of --images are (default: class)"
+        "--subfolders",
+        choices=("class", "patient"),
+        help="what the first level of subfolders of --images stands for (default: class)",
     )
     parser.add_argument("--rgb", action="store_true", help="keep the colours, in three channels")
     parser.add_argument("--allow-empty", action="store_true", help="take images without a mask, and empty masks")
@@ -71,11 +75,12 @@ def add_folder(parser: argparse.ArgumentParser, default_name: str | None) -> Non
 def add_new_images(parser: argparse.ArgumentParser) -> None:
     """Add the new images, the folder to write them to, and the data set that they must fit."""
     parser.add_argument(
-        "source", type=Path, metavar="SRC", help="a folder of images (its subfolders not), or one image"
+        "source", type=Path, metavar="SRC", help="a folder of images (without subfolders), or one image"
     )
-    parser.add_argument("target", type=Path, metavar="DST", help="the folder to make, the -i of nnUNetv2_predict")
+    target_help = "the folder to make, which is then the -i of nnUNetv2_predict"
+    parser.add_argument("target", type=Path, metavar="DST", help=target_help)
     parser.add_argument(
-        "-d", dest="dataset_id", type=dataset_id, required=True, metavar="ID", help="the data set's, 1 to 999"
+        "-d", dest="dataset_id", type=dataset_id, required=True, metavar="ID", help="number of the data set, 1 to 999"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")
     add_processes(parser)
@@ -83,14 +88,15 @@ def add_new_images(parser: argparse.ArgumentParser) -> None:
 
 def add_target(parser: argparse.ArgumentParser, default_name: str | None) -> None:
     """Add the number and the name of the data set to write, and whether to replace an existing one."""
-    parser.add_argument("-d", dest="dataset_id", type=dataset_id, required=True, metavar="ID", help="1 to 999")
+    id_help = "number of the new data set, 1 to 999"
+    parser.add_argument("-d", dest="dataset_id", type=dataset_id, required=True, metavar="ID", help=id_help)
     parser.add_argument(
         "-n",
         dest="name",
         type=_name,
         default=default_name,
         required=default_name is None,
-        help="the data set becomes DatasetID_NAME" + (" (%(default)s)" if default_name else ""),
+        help="name; the data set becomes DatasetID_NAME" + (" (default: %(default)s)" if default_name else ""),
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the data set if it exists")
 
@@ -101,16 +107,20 @@ def add_writing(parser: argparse.ArgumentParser, *, has_test_set: bool = False) 
         test_help = "set this share aside for testing (default: none)"
         parser.add_argument("--test-fraction", type=_fraction, default=0.0, metavar="F", help=test_help)
     parser.add_argument(
-        "--resize", type=_edge, metavar="PX", help="stretch to PX x PX pixels (default: each keeps its size)"
+        "--resize",
+        type=_edge,
+        metavar="PX",
+        help="stretch images to PX x PX pixels (default: each image keeps its size)",
     )
     parser.add_argument("--fit-masks", action="store_true", help="resize masks that have another size than their image")
     parser.add_argument(
         "--exclude",
         metavar="FILE",
-        help=f"leave out the images listed in FILE, a name a line; or a list of ours: {', '.join(shipped_lists())}",
+        help="leave out the images listed in FILE, one name per line, or in a list of ours: "
+        + ", ".join(shipped_lists()),
     )
     parser.add_argument(
-        "--random-splits", action="store_true", help="leave the folds to nnU-Net: random, twins on both sides"
+        "--random-splits", action="store_true", help="leave the folds to nnU-Net: they are random, and may divide twins"
     )
     add_processes(parser)
 
@@ -124,7 +134,8 @@ def _edge(text: str) -> int:
 
 def _name(text: str) -> str:
     if not re.fullmatch(r"[\w.-]+", text):
-        raise argparse.ArgumentTypeError(f"it names a folder: expected letters, digits and any of _ . -, got {text!r}")
+        expected = "expected letters, digits and any of _ . - (the name becomes a folder)"
+        raise argparse.ArgumentTypeError(f"{expected}, got {text!r}")
     return text
 
 

@@ -27,8 +27,9 @@ SETTINGS = {
 }
 
 NOTES = """\
-Dice: mean over the images with a lesion. False alarms: images without one in which something was found.
-Training: seconds of nnUNetv2_train. CPU: its seconds on all cores together. Both include start and validation.
+Dice: mean over the images with a lesion. False alarms: images without a lesion in which something was found.
+Training: elapsed seconds of nnUNetv2_train. CPU: its CPU seconds on all cores together. Both include start and
+validation.
 This shows that everything runs, what it costs, and that both learn. It does not show which is better: that takes real
 images, all folds, full-length trainings and several seeds."""
 

@@ -99,7 +99,7 @@ def check_compile(device: str) -> str:
 
 
 CHECKS: dict[str, Callable[[str], str]] = {
-    "host": check_host,
+    "nnU-Net": check_host,
     "torch": check_torch,
     "python": check_distutils,
     "folders": check_folders,

@@ -31,15 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `nnunet_taichi explain`, named as in nnU-Net."""
     add_fold_of_a_model(parser, "trainer")
     parser.add_argument(
-        "-chk", default="checkpoint_final.pth", metavar="CHECKPOINT", help="in the fold's folder (default: %(default)s)"
+        "-chk",
+        default="checkpoint_final.pth",
+        metavar="CHECKPOINT",
+        help="file name of the checkpoint in the fold's folder (default: %(default)s)",
     )
-    parser.add_argument("-o", type=Path, metavar="OUT", help="folder (default: explanation, in the fold's folder)")
+    output_help = "folder to write to (default: explanation/ in the fold's folder)"
+    parser.add_argument("-o", type=Path, metavar="OUT", help=output_help)
     parser.add_argument(
         "cases",
         nargs="*",
         metavar="CASE",
         help="cases of the data set to measure and draw; without any, all validation cases of the fold are measured, "
-        f"and the {PICTURES} most and least uncertain are drawn",
+        f"and {PICTURES} of them are drawn: half the most, half the least uncertain",
     )
 
 
@@ -96,7 +100,8 @@ def _find_files(args: argparse.Namespace, model: TwoPathModel, fold_folder: Path
     files = find_cases(names, Path(nnUNet_raw) / model.plans.dataset_name, model.dataset_json)
     if args.f == "all" or not files.keys() <= set(validated):
         print(
-            "warning: the model may have been trained on some of these cases: it has seen their truth", file=sys.stderr
+            "warning: the model may have been trained on some of these cases, and so may know their ground truth",
+            file=sys.stderr,
         )
     return files
 
@@ -112,13 +117,15 @@ def describe(explanation: dict[str, Any]) -> list[str]:
     better, defined = explanation["auroc"]["better_than_baseline"], explanation["auroc"]["n"]
     return [
         _table(
-            f"mean of {outputs['fused']['n']} with lesion", [metric.capitalize() for metric in SHOWN_SCORES], scores
+            f"mean over {outputs['fused']['n']} cases with a lesion",
+            [metric.capitalize() for metric in SHOWN_SCORES],
+            scores,
         ),
         "",
-        _table("what tells where it is wrong", ["AUROC of all pixels", "AUROC per image", "AURC"], worth),
+        _table("how well errors are told by", ["AUROC of all pixels", "AUROC per image", "AURC"], worth),
         "",
-        f"AURC at random {risk['random']:.3f}, at best {risk['oracle']:.3f}. Disagreement has the higher AUROC in "
-        f"{better} of {defined}.",
+        f"AURC at random {risk['random']:.3f}, at best {risk['oracle']:.3f}. Disagreement has a higher AUROC than "
+        f"the fused probability in {better} of {defined}.",
         *explanation["notes"],
         "",
     ]

@@ -41,13 +41,16 @@ def _check(dataset: str, plans: str, configuration: str, trainer: str) -> None:
     """
     found = find_dataset(dataset)
     if found.configurations(plans) is None:
-        raise ValueError(f"{found.name} has no plans {plans} in {found.preprocessed}")
+        planning = "nnUNetv2_plan_and_preprocess or nnunet_taichi plan_and_preprocess"
+        cure = f"make them first ({planning}), or name others by -p"
+        raise ValueError(f"{found.name} has no plans {plans} in {found.preprocessed}; {cure}")
     found.configuration(plans, configuration)
     require_json(found.preprocessed / "dataset.json", "labels", "channel_names", "file_ending")
     if (found.preprocessed / SPLITS).is_file() and not read_splits(found.preprocessed):
-        raise ValueError(f"{found.preprocessed / SPLITS} is torn, or no file of nnU-Net's: restore or delete it")
+        raise ValueError(f"{found.preprocessed / SPLITS} is torn, or not a file of nnU-Net's: restore or delete it")
     if miner_name(find_trainer(trainer)) is None:
-        raise ValueError(f"{trainer} is not trained from easy to hard and needs no maps")
+        cure = "name another by -tr, such as nnUNetTrainerTaichi"
+        raise ValueError(f"{trainer} is not trained from easy to hard and needs no maps; {cure}")
 
 
 def _set_up_torch(device: str) -> None:

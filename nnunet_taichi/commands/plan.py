@@ -27,12 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-d", nargs="+", type=int, required=True, metavar="ID", help="dataset ids")
     add(
-        "-c", nargs="+", choices=CONFIGURATIONS, metavar="CONFIGURATION", help="those you want (default: all there are)"
+        "-c",
+        nargs="+",
+        choices=CONFIGURATIONS,
+        metavar="CONFIGURATION",
+        help="configurations to plan for (default: all that the plans have)",
     )
     which = parser.add_mutually_exclusive_group()
     names = " | ".join(PLANNERS)
     which.add_argument("-pl", default=DEFAULT, choices=PLANNERS, metavar="PLANNER", help=names)
-    which.add_argument("--paper", action="store_const", dest="pl", const=PAPER, help=f"as -pl {PAPER}")
+    which.add_argument("--paper", action="store_const", dest="pl", const=PAPER, help=f"same as -pl {PAPER}")
     add("--like", metavar="PLANS", help="existing plans to slim; needs a Slim planner (default: plan from the data)")
     add("-gpu_memory_target", type=_positive, metavar="GB", help="GPU memory to size for (default: the planner's)")
     add("-overwrite_target_spacing", nargs=3, type=_positive, metavar="MM", help="spacing of 3d_fullres")
@@ -82,7 +86,8 @@ def plan(dataset_id: int, args: argparse.Namespace) -> tuple[str, list[str]]:
     configurations = plans["configurations"]
     found = [configuration for configuration in CONFIGURATIONS if configuration in (args.c or configurations)]
     if missing := [configuration for configuration in found if configuration not in configurations]:
-        raise ValueError(f"{name} were written, and have no {' or '.join(missing)}: only {', '.join(configurations)}.")
+        problem = f"{name} were written, but they have no {' or '.join(missing)}"
+        raise ValueError(f"{problem}. Choose with -c from: {', '.join(configurations)}.")
     for configuration in found:
         print(f"{name} {configuration}: {_describe(plans, configuration, args.pl)}")
     return name, found

@@ -22,7 +22,7 @@ def check_runs(runs: Sequence[Run], allow_missing: bool = False) -> list[str]:
     obstacles = (_unfinished_folds, _summaries_of_other_cases, _repeated_cases, mixed_plans, other_labels)
     missing, problems = list(_missing_cases(runs)), list(chain(*(check(runs) for check in obstacles)))
     if problems or (missing and not allow_missing):
-        cure = "predict them, or compare the cases that all have by --allow-missing"
+        cure = "predict them, or add --allow-missing to compare only the cases that all runs have"
         raise ComparisonError(problems + [f"{what}; {cure}" for what in missing])
     remarks = (
         *(other_plans, other_data),
@@ -73,7 +73,7 @@ def _older_summaries(runs: Sequence[Run]) -> Iterator[str]:
     for run, fold, training in _folds(runs):
         if (training.folder / SUMMARY).stat().st_mtime < _newest_prediction(training):
             what = "validation/summary.json is older than predictions beside it"
-            yield f"{run.place(fold)}: {what}; it is compared with them, pixel by pixel"
+            yield f"{run.place(fold)}: {what}; its counts are checked against them, case by case"
 
 
 def _younger_models(runs: Sequence[Run]) -> Iterator[str]:
@@ -85,7 +85,8 @@ def _younger_models(runs: Sequence[Run]) -> Iterator[str]:
         best = training.best
         if best.is_file() and best.stat().st_mtime > _newest_prediction(training):
             what = (
-                f"{best.name} is younger than the predictions: if copying did not do that, a training was begun anew;"
+                f"{best.name} is younger than the predictions. Unless copying changed its date, a training was begun "
+                "anew;"
             )
             yield f"{run.place(fold)}: {what} finish it: {run.command(fold, '--c')}"
 
@@ -111,14 +112,15 @@ def _other_splits(runs: Sequence[Run]) -> Iterator[str]:
 
 def _training_cases(runs: Sequence[Run]) -> Iterator[str]:
     if any("all" in run.trainings for run in runs):
-        yield "fold_all is validated on its own training cases: it says nothing of new images"
+        yield "fold_all is validated on its own training cases: its scores say nothing about new images"
 
 
 def _other_numbers(runs: Sequence[Run]) -> Iterator[str]:
     numbers = {run.name: len(run.cases) for run in runs}
     if len(set(numbers.values())) > 1:
         given = ", ".join(f"{name} {number}" for name, number in numbers.items())
-        yield f"the runs were given different numbers of folders ({given}): their means are over as many"
+        what = f"the runs have different numbers of folders ({given})"
+        yield f"{what}, so their means are over different numbers of folds"
 
 
 def _unpredicted_cases(runs: Sequence[Run]) -> Iterator[str]:
@@ -127,4 +129,4 @@ def _unpredicted_cases(runs: Sequence[Run]) -> Iterator[str]:
     for folder in dict.fromkeys(each.reference.parent for each in predicted):
         ending = runs[0].dataset_json["file_ending"]
         if left := sorted(list_cases(folder, ending).keys() - {each.case for each in predicted}):
-            yield f"cases of {folder} that nobody predicted are left out ({some(left)})"
+            yield f"cases of {folder} that no run predicted are left out ({some(left)})"

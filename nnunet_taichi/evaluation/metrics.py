@@ -14,7 +14,7 @@ Mask = NDArray[np.bool_]  # ([Z,] Y, X)
 
 SURFACE_DISTANCES = (
     "HD95 is the greater of the two directed 95th percentiles of the distances between the surfaces, "
-    "ASSD the mean over the distances of both; undefined, and left out, where a mask is empty"
+    "ASSD is the mean over the distances of both surfaces; where a mask is empty, both are undefined and left out"
 )
 
 

@@ -22,7 +22,7 @@ class ComparisonError(ValueError):
     def __str__(self) -> str:
         if len(self.problems) == 1:
             return self.problems[0]
-        return "\n- ".join([f"{len(self.problems)} things to mend first:", *self.problems])
+        return "\n- ".join([f"{len(self.problems)} problems to mend first:", *self.problems])
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ SOURCE = (
 )
 WITH_NORMAL, WITHOUT_NORMAL = "with normal cases", "without normal cases"
 CAVEAT = (
-    "quoted numbers are of other folds and trainings than these; over what their ± is, is not said (the five folds, "
-    "presumably)"
+    "quoted numbers come from other folds and trainings than these; the paper does not say over what their ± is taken "
+    "(presumably the five folds)"
 )
 NORMAL_CAVEAT = (
-    "the paper does not say what an empty mask counts; with normal cases, its means fall by about the share of these "
-    "(Dice from 0.836 to 0.673; 0.836 x 647 / 780 = 0.693), as if they counted 0"
+    "the paper does not say how an empty mask counts; with normal cases, its means fall by about the share of normal "
+    "cases (Dice from 0.836 to 0.673; 0.836 x 647 / 780 = 0.693), as if normal cases counted 0"
 )
 NAMES = {  # names of raw data sets without their number; BUSIS, BUS-BRA, other BUS and REFUGE2 are not the paper's
     "BUSI": r"busi(\d|[_-]|$).*",

@@ -37,7 +37,8 @@ class GroundTruth(NamedTuple):
         if strange := sorted(found.keys() - self.masks.keys()):
             folder = found[strange[0]].parent
             what = f"{len(strange)} of {len(found)} predictions in {folder} have no ground truth ({some(strange)})"
-            raise ComparisonError([f"{what}; put masks of their names into {self.folder}, or take them away"])
+            cure = f"put masks of the same names into {self.folder}, or remove these predictions"
+            raise ComparisonError([f"{what}; {cure}"])
         return [Prediction(fold, case, found[case], self.masks[case], self.images.get(case)) for case in found]
 
 
@@ -85,7 +86,7 @@ def _results_folder(dataset: str | int) -> Path:
 
 def _there_are(folder: Path, pattern: str) -> str:
     names = sorted(path.name for path in folder.glob(pattern) if path.is_dir())
-    return f"there are: {some(names, shown=40)}" if names else "there is none at all"
+    return f"there are: {some(names, shown=40)}" if names else "there are none"
 
 
 def _read_model(model: Path, key: tuple[str, str, str], folds: Sequence[str]) -> Run:
@@ -121,10 +122,10 @@ def _check_types(dataset_json: Mapping[str, Any], file: Path) -> None:
     """Refuse labels and a file ending that nnU-Net would not understand."""
     labels, ending = dataset_json["labels"], dataset_json["file_ending"]
     if not isinstance(labels, dict) or not all(_is_value(value, name != "ignore") for name, value in labels.items()):
-        expected = 'expected "labels" as {"background": 0, "lesion": 1}, their values integers or lists of integers'
-        raise ComparisonError([f"{file}: {expected} (of a region), found {labels}; correct them"])
+        expected = 'expected "labels" such as {"background": 0, "lesion": 1}, with integers or (for regions) lists of'
+        raise ComparisonError([f"{file}: {expected} integers as values, found {labels}; correct them"])
     if not isinstance(ending, str):
-        raise ComparisonError([f'{file}: expected "file_ending" as ".png", found {ending}; correct it'])
+        raise ComparisonError([f'{file}: expected "file_ending" such as ".png", found {ending}; correct it'])
 
 
 def _is_value(value: Any, may_be_region: bool) -> bool:
@@ -149,7 +150,7 @@ def folder_runs(folders: Sequence[tuple[str, Path]], labels: Path, images: Path 
     for name, folder in folders:
         by_name.setdefault(name, []).append(folder)
     given = dict.fromkeys([*(folder for _, folder in folders), labels, *([images] if images else [])])
-    if absent := [f"{folder} is no folder; check its path" for folder in given if not folder.is_dir()]:
+    if absent := [f"{folder} is not a folder; check its path" for folder in given if not folder.is_dir()]:
         raise ComparisonError(absent)
     return _collect(lambda name: _read_folders(name, by_name[name], labels, images), by_name)
 
@@ -164,7 +165,7 @@ def _read_folders(name: str, folders: Sequence[Path], labels: Path, images: Path
     ending, plans = dataset_json["file_ending"], _dict(read_json(folders[0] / "plans.json"))
     truth = GroundTruth.of(labels, images, ending)
     if images and not truth.images:
-        raise ComparisonError([f"{images} holds no image; expected names as nnU-Net's, CASE_0000{ending}"])
+        raise ComparisonError([f"{images} holds no image; expected nnU-Net's names, such as CASE_0000{ending}"])
 
     def read(fold: int) -> list[Prediction]:
         if not (found := list_cases(folders[fold], ending)):

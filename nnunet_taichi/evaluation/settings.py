@@ -39,7 +39,8 @@ def other_plans(runs: Sequence[Run]) -> Iterator[str]:
         planners = {run.name: str(run.plans_json.get("experiment_planner_used", "")) for run in runs}
         if slim := [name for name, planner in planners.items() if planner.startswith(SLIM)]:
             text += (
-                f". {some(slim)}: trained on Slim plans, on which two paths cost as much as one U-Net on stock plans"
+                f". {some(slim)}: trained on Slim plans; on these, two paths cost about as much as one U-Net on stock "
+                "plans"
             )
         yield text
 
@@ -48,7 +49,7 @@ def other_data(runs: Sequence[Run]) -> Iterator[str]:
     """Find runs that were trained on another state of the data set than the first run."""
     known = [run for run in runs if run.fingerprint]
     if other := [run.name for run in known if run.fingerprint != known[0].fingerprint]:
-        yield f"the data set was another one when {some(other)} was trained: dataset_fingerprint.json differs"
+        yield f"the data set was in another state when {some(other)} was trained: dataset_fingerprint.json differs"
 
 
 def _settings(run: Run) -> Settings:

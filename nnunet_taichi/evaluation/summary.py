@@ -35,7 +35,7 @@ def common_cases(per_case: pd.DataFrame) -> pd.DataFrame:
     """
     common = per_case[per_case.groupby("case")["run"].transform("nunique") == per_case["run"].nunique()]
     if common.empty:
-        raise ValueError("no case was predicted by all: expected trainings of the same folds of the same data")
+        raise ValueError("no case was predicted by all runs: compare trainings of the same folds of the same data")
     return common
 
 

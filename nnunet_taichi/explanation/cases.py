@@ -38,9 +38,11 @@ def find_cases(names: list[str], raw_dataset: Path, dataset_json: dict[str, Any]
     """
     known = _list_cases(raw_dataset, dataset_json)
     if not known:
-        raise ValueError(f"images and ground truth are read from the raw data set, but {raw_dataset} has no imagesTr")
+        problem = f"images and ground truth are read from the raw data set, but {raw_dataset} has no imagesTr"
+        raise ValueError(f"{problem}; restore the raw data set, or correct nnUNet_raw")
     if missing := [name for name in names if name not in known]:
-        raise ValueError(f"{raw_dataset} has no training case {', '.join(missing)}; it has such as {next(iter(known))}")
+        problem = f"{raw_dataset} has no training case {', '.join(missing)}"
+        raise ValueError(f"{problem}; its cases have names such as {next(iter(known))}")
     return {name: known[name] for name in names}
 
 

@@ -160,6 +160,6 @@ def _two_paths(network: Any, trainer: str) -> TaiChiNet:
     if network.negative is None:
         raise ValueError(
             f"{trainer} trains the lesion path alone: there is no background path that could disagree with it. Explain "
-            "a model with two paths, as nnUNetTrainerTaichi or its Model2 to Model7."
+            "a model with two paths, such as nnUNetTrainerTaichi or its Model2 to Model7."
         )
     return network

@@ -63,9 +63,12 @@ def write_pictures(
         if file in (files[0], files[-1]):  # the most and the least uncertain, unless cases were named
             figures.append(_write_channels(model, case, features, cases[-1]["caption"], folder))
     if model.network.config.mutual_learning == "consistent":
-        notes.append("Both paths of this model learn the lesion: what is called background path is the second of them.")
+        notes.append(
+            "Both paths of this model learn the lesion: what is called the background path here is the second lesion "
+            "path."
+        )
     if model.network.attention is None:
-        notes.append("This model has no attention: there are no features after it.")
+        notes.append("This model has no attention, so there are no features after attention.")
     if maps is None:
         notes.append("Easy and hard regions are left out: no maps of them are on record for this fold.")
     elif not preprocessed.is_dir():
@@ -82,9 +85,9 @@ def _write_uncertainty(measures: Measures, folder: Path) -> dict[str, Any]:
     images = measures.images
     caption = (
         f"Is the fused mask wrong where the paths disagree? {len(images)} images. (a) ROC over all their pixels. "
-        "(b) Mean risk, 1 - Dice, of the images that are kept when the most uncertain are left out. (c) Each image. "
-        "The baseline is what the fused probability p tells by itself, 1 - |2p - 1|: disagreement adds something where "
-        "it is better."
+        "(b) Mean risk, 1 - Dice, of the images that are kept when the most uncertain are left out. (c) Dice and mean "
+        "disagreement of each image. The baseline is the uncertainty of the fused probability p alone, 1 - |2p - 1|: "
+        "disagreement adds something where it is better."
     )
     figure = uncertainty_figure(measures.counts, images)
     return _save(figure, folder, "uncertainty.png", "Disagreement and error", caption)
@@ -93,9 +96,9 @@ def _write_uncertainty(measures: Measures, folder: Path) -> dict[str, Any]:
 def _write_difficulty(model: TwoPathModel, maps: Path, preprocessed: Path, folder: Path) -> dict[str, Any]:
     """Write the figure of training cases with easy and hard regions, and return its entry of explanation.json."""
     caption = (
-        "Training cases with the parts of the lesion that U-Net++ found at its first level (easy), and at its fourth "
-        "alone (hard), from the case with the most of hard among what was found to that with the least; in percent of "
-        "the lesion."
+        "Training cases with the parts of the lesion that U-Net++ found already at its first level (easy) or only at "
+        "its fourth (hard), in percent of the lesion. The first case has the largest share of hard pixels among those "
+        "found, the last the smallest."
     )
     return _save(difficulty_figure(maps, preprocessed, model), folder, "difficulty.png", "Easy and hard", caption)
 

@@ -89,7 +89,7 @@ def _check(blocks: Sequence[Block]) -> None:
         for name, panels in block.rows.items():
             if len(panels) != len(block.columns):
                 raise ValueError(
-                    f"row {name!r} of block {block.title!r} must have one panel a column: "
+                    f"row {name!r} of block {block.title!r} must have one panel per column: "
                     f"expected {len(block.columns)}, got {len(panels)}"
                 )
 
@@ -104,7 +104,8 @@ def _colours(blocks: Sequence[Block]) -> dict[str, str]:
     """Choose a colour for each name of a mask."""
     names = dict.fromkeys(_names(blocks, "outlines") + _names(blocks, "areas"))
     if len(names) > len(ON_GREY):
-        raise ValueError(f"a contact sheet tells {len(ON_GREY)} kinds of mask apart, got {len(names)}: {list(names)}")
+        problem = f"a contact sheet has colours for {len(ON_GREY)} kinds of mask, got {len(names)}: {list(names)}"
+        raise ValueError(f"{problem}; leave some out")
     return dict(zip(names, ON_GREY, strict=False))
 
 

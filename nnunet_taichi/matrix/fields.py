@@ -36,7 +36,7 @@ def _list(value: Any) -> list:
 
 def _check_once(names: Sequence[T]) -> Sequence[T]:
     if twice := [str(name) for number, name in enumerate(names) if name in names[:number]]:
-        raise ValueError(f"{', '.join(twice)} is there twice; name each once")
+        raise ValueError(f"{', '.join(twice)} is named twice; name each once")
     if not names:
         raise ValueError("the list is empty; name at least one")
     return names

@@ -44,7 +44,7 @@ def run_job(job: Job, folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     with file_lock(str(folder / f"{job.lock}.lock")):
         if job.is_done():
-            print("  is done", flush=True)
+            print("  is done already", flush=True)
             return True
         return _run(job.command(), _log(job.name, folder))
 

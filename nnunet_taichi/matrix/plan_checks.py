@@ -57,12 +57,13 @@ def _find_problems(benchmark: Benchmark) -> Iterator[tuple[str, str]]:
 def _find_problems_of(dataset: Dataset, benchmark: Benchmark) -> Iterator[tuple[str, str]]:
     count = dataset.count_folds()
     if beyond := [fold for fold in benchmark.folds if fold != "all" and int(fold) >= count]:
-        yield "folds", f"{dataset.name} has {count} folds, from 0; leave out {', '.join(beyond)}"
+        yield "folds", f"{dataset.name} has folds 0 to {count - 1}; leave out {', '.join(beyond)}"
     for plans in dict.fromkeys(plans for _, plans in benchmark.models):
         if error := _error_of(dataset.configurations, plans):
             yield "plans", error
         elif dataset.configurations(plans) is None and plans not in PLANNING:
-            yield "plans", f"{dataset.name} has no {plans}, and only these are made here: {', '.join(PLANNING)}"
+            cure = f"plan them first, or choose plans that are made here: {', '.join(PLANNING)}"
+            yield "plans", f"{dataset.name} has no {plans}; {cure}"
         else:
             yield from _find_problems_of_plans(dataset, plans, benchmark.configurations)
 
@@ -73,11 +74,13 @@ def _find_problems_of_plans(dataset: Dataset, plans: str, configurations: Sequen
         if name.endswith("_cascade_fullres"):
             yield "configurations", f"{name} needs what 3d_lowres predicts; train it by hand"
         elif existing is None and name not in CONFIGURATIONS:
-            yield "configurations", f"{plans} of {dataset.name} have {', '.join(CONFIGURATIONS)}, but no {name}"
+            problem = f"{plans} of {dataset.name} will have no configuration {name}"
+            yield "configurations", f"{problem}; choose from {', '.join(CONFIGURATIONS)}"
         elif existing is not None and (error := _error_of(partial(dataset.configuration, plans), name)):
             yield "configurations", error
         elif not dataset.raw.is_dir() and not dataset.is_preprocessed(plans, name):
-            yield "datasets", f"{dataset.name} is not preprocessed for {plans} {name}, and there is no {dataset.raw}"
+            problem = f"{dataset.name} is not preprocessed for {plans} {name}"
+            yield "datasets", f"{problem}, and there is no {dataset.raw} to do it from; restore the raw data set"
 
 
 def _error_of(function: Callable[[str], object], name: str) -> str | None:

@@ -14,7 +14,7 @@ from nnunet_taichi.matrix.fields import DEFAULTS, Fold, Folder, Kind, Name, Numb
 
 TYPES = {type(None): "nothing", bool: "true or false", dict: "a mapping", list: "a list", str: "text", int: "a number"}
 EXPECTED = {  # in place of pydantic's messages for programmers; all are about the key resources
-    "dict_type": "should be lines as 'train: {gpus: 1, hours: 48}'",
+    "dict_type": "should be lines such as 'train: {gpus: 1, hours: 48}'",
     "model_type": f"should be some of {', '.join(Resources.model_fields)}",
     "extra_forbidden": f"there is no such key; keys are {', '.join(Resources.model_fields)}",
 }
@@ -26,19 +26,19 @@ class Benchmark(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings
     datasets: Some[NumberOrName]
     """ids or names of nnU-Net data sets"""
     trainers: Trainers
-    """names of trainers, the first is what others are compared with; or NAME: [PLANS], for plans of its own"""
+    """names of trainers, or NAME: [PLANS] for plans of its own; the others are compared with the first"""
     configurations: Some[Name] = ("2d",)
-    """of nnU-Net, each compared by itself; 2d by default"""
+    """names of nnU-Net's configurations, each compared by itself; 2d by default"""
     plans: Some[Name] = ("nnUNetPlans",)
-    """of nnU-Net, for trainers without their own; nnUNetPlans by default"""
+    """names of plans, for trainers without plans of their own; nnUNetPlans by default"""
     folds: Some[Fold] = ("0", "1", "2", "3", "4")
     """numbers from 0 on, or all; 0 to 4 by default"""
     device: Literal["cuda", "cpu", "mps"] = "cuda"
     """cuda, cpu or mps; cuda by default"""
     output: Folder = Path("PLAN_output")
-    """folder of comparisons and logs, seen from PLAN.yaml; PLAN_output by default"""
+    """folder for comparisons and logs, relative to PLAN.yaml; PLAN_output by default"""
     resources: dict[Kind, Resources] = {}
-    """cpus, gpus, memory_gb, hours of one job on a cluster, of preprocess, mine, train, compare"""
+    """cpus, gpus, memory_gb and hours of one job on a cluster, for each of preprocess, mine, train and compare"""
 
     @property
     def models(self) -> list[tuple[str, str]]:
@@ -126,7 +126,7 @@ def _load(path: Path) -> dict[str, Any]:
     except Exception as error:  # tags and numbers that YAML cannot make end in errors of many kinds
         raise PlanError(path, [f"it is not YAML: {error}"]) from error
     if not isinstance(content, dict):
-        raise PlanError(path, [f"expected lines as 'trainers: [nnUNetTrainer]', got {describe(content)}"])
+        raise PlanError(path, [f"expected lines such as 'trainers: [nnUNetTrainer]', got {describe(content)}"])
     return {str(key): value for key, value in content.items()}
 
 
@@ -148,7 +148,8 @@ class _UniqueKeys(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} is there twice", node.start_mark)
+                problem = f"{key} is there twice; write each key once"
+                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return super().construct_mapping(node, deep)
 
 

@@ -31,10 +31,12 @@ def find_trainer(name: str) -> type[nnUNetTrainer]:
             raise RuntimeError(f"{name} is no trainer")
         return trainer
     except RuntimeError as error:
-        endings = "endings, in this order: _Paper, or _Ultrasound and _AdamW; then _<N>epochs, _<M>iterations, _seed<S>"
-        raise ValueError(f"nnU-Net finds no {name} here or by {EXT_VARIABLE}; {endings}") from error
+        where = f"neither its own nor in the folders of {EXT_VARIABLE}"
+        endings = "_Paper, or _Ultrasound and _AdamW; then _<N>epochs, _<M>iterations, _seed<S>"
+        cure = f"check the name; its endings come in this order: {endings}"
+        raise ValueError(f"nnU-Net finds no trainer {name}, {where}; {cure}") from error
     except ImportError as error:
-        raise ValueError(f"nnU-Net cannot look for {name}: {error}; try nnunet_taichi doctor") from error
+        raise ValueError(f"nnU-Net cannot look for {name}: {error}; run nnunet_taichi doctor") from error
 
 
 def miner_name(trainer: type[nnUNetTrainer], fold_folder: Path | None = None) -> str | None:

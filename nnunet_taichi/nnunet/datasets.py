@@ -58,7 +58,8 @@ class Dataset:
         """
         names = self.configurations(plans) or ()
         if name not in names:
-            raise ValueError(f"{plans} of {self.name} have {', '.join(names) or 'nothing'}, but no {name}")
+            cure = f"choose one of: {', '.join(names) or 'none'}"
+            raise ValueError(f"{plans} of {self.name} have no configuration {name}; {cure}")
         with _reading(self.preprocessed / f"{plans}.json") as manager:
             configuration = manager.get_configuration(name)
             if not isinstance(configuration.data_identifier, str):
@@ -83,8 +84,8 @@ class Dataset:
         same = all(set(one[part]) == set(other[part]) for one, other in pairs for part in ("train", "val"))
         if all(file.is_file() for file in files) and not (given and same and len(given) <= len(used)):
             raise ValueError(
-                f"{files[1]} has other folds than {files[0]}, and nnU-Net plans only where they agree. Trained "
-                "models have the former. Delete the one that you do not want."
+                f"{files[1]} and {files[0]} hold different folds, but nnU-Net plans only if they agree. Trained models "
+                f"use the folds of {files[1]}. Delete the file that you do not want."
             )
 
     def count_folds(self) -> int:
@@ -100,7 +101,7 @@ def _reading(plans: Path) -> Iterator[PlansManager]:
         yield PlansManager(str(plans))
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         cause = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{plans} are no plans that can be read; mend or delete them ({cause})") from error
+        raise ValueError(f"{plans} cannot be read as plans; mend or delete the file ({cause})") from error
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,15 @@ def find_dataset(name_or_id: str) -> Dataset:
     """
     match = re.fullmatch(r"Dataset(\d{3,})_.+", name_or_id)
     if not match and not name_or_id.isdecimal():
-        raise ValueError(f"{name_or_id} is neither an id nor a name as Dataset101_BUSI")
+        raise ValueError(f"{name_or_id} is neither an id nor a name such as Dataset101_BUSI")
     number = int(match[1] if match else name_or_id)
     try:
         dataset = Dataset(number, str(convert_id_to_dataset_name(number)))
     except RuntimeError as error:  # none or several
         several = "More than one" in str(error)
         cure = "rename or remove all but one" if several else "convert it first: nnunet_taichi convert --help"
-        raise ValueError(f"{name_or_id}: nnU-Net has {'several' if several else 'none'}; {cure}") from error
+        what = "several data sets of this id" if several else "no such data set"
+        raise ValueError(f"{name_or_id}: nnU-Net has {what}; {cure}") from error
     if match and dataset.name != name_or_id:
         raise ValueError(f"{name_or_id}: nnU-Net knows {number} as {dataset.name}; correct the name")
     return dataset

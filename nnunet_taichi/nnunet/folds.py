@@ -44,12 +44,12 @@ class FoldState(Enum):
     NEW = "has not been trained", ""
     BEGUN = "has not finished its training (no checkpoint_final.pth)", "--c"
     BEGUN_ANEW = (
-        "is being trained anew, or that was broken off (checkpoint_latest.pth beside checkpoint_final.pth; delete the "
-        "one that is not wanted, or train again)",
+        "is being trained anew, or the new training was broken off (checkpoint_latest.pth is beside "
+        "checkpoint_final.pth; delete the one that you do not want, or train again)",
         "",  # no flag: nnU-Net's --c would load the final checkpoint and train nothing
     )
     TRAINED = (
-        "has not finished its validation (no validation/summary.json, a torn or empty one, or one that is older than "
+        "has not finished its validation (validation/summary.json is missing, torn, empty, or older than "
         "checkpoint_final.pth)",
         "--val",
     )

@@ -23,18 +23,16 @@ def require_json(path: Path, *keys: str, cure: str = "restore it") -> dict[str, 
     Args:
         path: Path of the file.
         keys: Keys that the file must have.
-        cure: Words of the error that say what to do if the file is torn.
+        cure: Words of the error that say what to do if the file is missing or torn.
 
     Raises:
         ValueError: The file is missing or torn, or lacks a key.
     """
     content = read_json(path)
     if not path.is_file():
-        raise ValueError(f"there is no {path}")
+        raise ValueError(f"there is no {path}; {cure}")
     if not isinstance(content, dict) or not content.keys() >= set(keys):
-        raise ValueError(
-            f"{path} is torn, or no file of nnU-Net's: expected JSON with {', '.join(keys) or 'keys'}; {cure}"
-        )
+        raise ValueError(f"{path} is torn, or not a file of nnU-Net's: expected JSON with {', '.join(keys)}; {cure}")
     return content
 
 

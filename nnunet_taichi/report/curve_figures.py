@@ -28,7 +28,7 @@ from nnunet_taichi.figures.colours import ACCENT, FIRST, INK, MUTED, OTHER, SERI
 
 Curves = Mapping[str, Mapping[str, pd.DataFrame]]
 
-ONE_FOLD = "A thin line is a fold."
+ONE_FOLD = "Each thin line is one fold."
 BOUNDARY = "The dotted line is where training turns from the easy to the hard lesion pixels."
 COSTS = {
     "seconds": "time of an epoch (s)",
@@ -83,7 +83,7 @@ def pseudo_dice(curves: Curves, first: str) -> Chart:
     ends = pd.Series({name: _last(folds, "pseudo_dice") for name, folds in curves.items()})
     alt = f"Pseudo Dice by epoch. {say_extremes(ends, 'value of the last epoch')}"
     dashed = f"Dashed grey: {first}. " if first in curves and len(curves) > 1 else ""
-    caption = f"nnU-Net's estimate during training, of random patches of the validation cases. {dashed}{_notes(curves)}"
+    caption = f"nnU-Net's estimate during training, on random patches of the validation cases. {dashed}{_notes(curves)}"
     return to_chart(figure, "Pseudo Dice", alt, caption)
 
 
@@ -124,7 +124,8 @@ def costs(medians: pd.DataFrame, first: str) -> Chart:
     panels[0].set_yticks(places, medians.index, color=INK)
     said = " ".join(say_extremes(medians[column], COSTS[column]) for column in medians)
     caption = (
-        "Medians over the epochs of all folds, as logged; they compare only if the machine was the same, and as busy."
+        "Medians over the epochs of all folds, as logged; compare them only if the trainings ran on the same machine, "
+        "equally busy."
     )
     return to_chart(figure, "Time and memory", said, caption)
 

@@ -113,7 +113,7 @@ def new_cases_block(dataset: Path, predictions: Mapping[str, Path]) -> Block:
             for case, (image, truth), mask in zip(cases, pairs, found, strict=True)
         ]
     columns = [f"new {case}" for case in cases]  # training cases have the same names
-    return Block("New images, in no training: truth and predictions", columns, rows)
+    return Block("New images, used in no training: truth and predictions", columns, rows)
 
 
 def _read(path: Path) -> NDArray[Any]:

@@ -51,7 +51,8 @@ def read_explanation(folder: Path) -> Explanation:
         return _to_section(content, folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{folder} is no folder that `nnunet_taichi explain` wrote: {FILE} there is missing or not whole ({error})"
+            f"{folder} is not a folder that `nnunet_taichi explain` wrote: its {FILE} is missing or incomplete "
+            f"({error}); run explain again"
         ) from error
 
 

@@ -157,9 +157,9 @@ def explain_choice(cases: Sequence[GalleryCase], per_case: pd.DataFrame) -> str:
     if len(cases) == total:
         return f"All {total} cases."
     first, *others = per_case["run"].unique()
-    kinds = f"wins over {first} and the largest losses against it, of any other run" if others else "and lowest Dice"
-    chosen = f"{len(cases)} of {total} cases: in equal parts those with the largest {kinds}."
-    return chosen + " They are the extremes, and no sample of all."
+    wins = f"half the largest wins of any other run over {first}, half the largest losses"
+    kinds = wins if others else "half the highest Dice, half the lowest"
+    return f"{len(cases)} of {total} cases: {kinds}. They are the extremes, not a sample of all cases."
 
 
 def gallery_data(cases: Sequence[GalleryCase], runs: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _lead(pairs: Sequence[PairResult], label: str, best: str, other: str) -> str
             sign = 1 if pair.b == best else -1
             low, high = sorted([sign * pair.ci_low, sign * pair.ci_high])
             p = ("p < 0.001" if pair.p_holm < 0.001 else f"p = {pair.p_holm:.3f}").replace(" ", UNBROKEN)
-            verdict = "" if pair.p_holm < SIGNIFICANT else ": it may be chance"
+            verdict = "" if pair.p_holm < SIGNIFICANT else ": the difference may be chance"
             sure = f"95% interval {low:+.3f} to {high:+.3f}; {p}, corrected{verdict}"
             return f" The difference is {sign * pair.mean_difference:+.3f} ({sure}).".replace("-", MINUS)
     return ""
@@ -63,7 +63,7 @@ def list_facts(
     facts = [("First run", f"{first}, which the others are compared with") if others else ("Run", first)]
     facts.append(("Other runs", ", ".join(others)))
     if ending:
-        facts.append(("Names", f"All end in {ending}, which is left out here."))
+        facts.append(("Names", f"All trainers' names end in {ending}, which is left out here."))
     for column in ("plans", "configuration"):
         facts.append((column.capitalize(), ", ".join(filter(None, per_case[column].unique()))))
     folds = list(filter(None, per_case["fold"].astype(str).unique()))

@@ -189,7 +189,7 @@ def _pair_table(title: str, pairs: Sequence[PairResult]) -> list[Table]:
 
 def _normal_table(label: str, rows: pd.DataFrame) -> Table:
     """Make a table with one row per run: false alarms on images without the label."""
-    titles = ["run", "images", "without false positives", "specificity of images", "FP pixels: mean", "median", "max"]
+    titles = ["run", "images", "without false positives", "image-level specificity", "FP pixels: mean", "median", "max"]
     body = [
         [
             Cell(row.run),

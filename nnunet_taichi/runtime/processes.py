@@ -33,7 +33,7 @@ def file_lock(path: str, poll_seconds: float = 5.0) -> Iterator[None]:
     announced = False
     while not from_rank_0(is_rank_0() and _try(lock)):
         if not announced and is_rank_0():
-            print(f"Waiting for another training that holds {path}", flush=True)
+            print(f"Waiting for another process that holds {path}", flush=True)
         announced = True
         time.sleep(poll_seconds)
     try:

@@ -36,15 +36,27 @@ def test_a_plan_without_mistakes(tree: ToyTree) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("nnUNetTrainer_1epochs", "nnUNetTrainer_seed1_1epochs", "nnU-Net finds no nnUNetTrainer_seed1_1epochs"),
-        ("900", "901", "901: nnU-Net has none; convert it first"),
-        ("900", "BUSI", "BUSI is neither an id nor a name as Dataset101_BUSI"),
-        ("900", "-1", "-1 is neither an id nor a name as Dataset101_BUSI"),
+        (
+            "nnUNetTrainer_1epochs",
+            "nnUNetTrainer_seed1_1epochs",
+            "nnU-Net finds no trainer nnUNetTrainer_seed1_1epochs",
+        ),
+        ("900", "901", "901: nnU-Net has no such data set; convert it first"),
+        ("900", "BUSI", "BUSI is neither an id nor a name such as Dataset101_BUSI"),
+        ("900", "-1", "-1 is neither an id nor a name such as Dataset101_BUSI"),
         ("900", "Dataset900_Other", "nnU-Net knows 900 as Dataset900_Toy; correct the name"),
         ("900", "[900, Dataset900_Toy]", "Dataset900_Toy is there twice, by id and by name; name it once"),
-        ("folds: 0", "folds: [4, 5, 7]", "Dataset900_Toy has 5 folds, from 0; leave out 5, 7"),
-        ("folds", "plans: MyPlans\nfolds", "Dataset900_Toy has no MyPlans, and only these are made here: nnUNetPlans,"),
-        ("folds", "configurations: 2D\nfolds", "have 2d, 3d_fullres, 3d_lowres, but no 2D"),
+        ("folds: 0", "folds: [4, 5, 7]", "Dataset900_Toy has folds 0 to 4; leave out 5, 7"),
+        (
+            "folds",
+            "plans: MyPlans\nfolds",
+            "Dataset900_Toy has no MyPlans; plan them first, or choose plans that are made here: nnUNetPlans,",
+        ),
+        (
+            "folds",
+            "configurations: 2D\nfolds",
+            "will have no configuration 2D; choose from 2d, 3d_fullres, 3d_lowres",
+        ),
         ("folds", "configurations: 3d_cascade_fullres\nfolds", "needs what 3d_lowres predicts; train it by hand"),
     ],
 )
@@ -68,7 +80,7 @@ def test_mistakes_of_all_kinds_are_told_at_once(tree: ToyTree) -> None:
 def test_folds_are_those_of_the_file_that_nnunet_follows(tree: ToyTree) -> None:
     (tree.raw / "splits_final.json").write_text(json.dumps([{"train": [], "val": []}]))
     path = tree.write_plan(GOOD.replace("folds: 0", "folds: [0, 1, all]"))
-    assert problems_of(path)[0].endswith("Dataset900_Toy has 1 folds, from 0; leave out 1")
+    assert problems_of(path)[0].endswith("Dataset900_Toy has folds 0 to 0; leave out 1")
     tree.preprocess()
     (tree.preprocessed / "splits_final.json").write_text(json.dumps([{"train": [], "val": []}] * 2))
     read_checked(path, runs_here=False)
@@ -78,14 +90,15 @@ def test_plans_of_any_name_will_do_if_they_exist(tree: ToyTree) -> None:
     tree.preprocess("MyPlans")
     read_checked(tree.write_plan(GOOD + "plans: MyPlans"), runs_here=False)
     path = tree.write_plan(GOOD + "plans: MyPlans\nconfigurations: 3d_fullres")
-    assert problems_of(path)[0].endswith("MyPlans of Dataset900_Toy have 2d, but no 3d_fullres")
+    expected = "MyPlans of Dataset900_Toy have no configuration 3d_fullres; choose one of: 2d"
+    assert problems_of(path)[0].endswith(expected)
 
 
 def test_plans_that_cannot_be_read_are_not_made_anew(tree: ToyTree) -> None:
     tree.preprocess()
     for content in ('{"configurations": {', "[]", "{}", '{"configurations": 1}', '{"configurations": {"2d": {}}}'):
         (tree.preprocessed / "nnUNetPlans.json").write_text(content)
-        assert "are no plans that can be read; mend or delete them" in problems_of(tree.write_plan(GOOD))[0]
+        assert "cannot be read as plans; mend or delete the file" in problems_of(tree.write_plan(GOOD))[0]
 
 
 def test_only_configurations_that_are_asked_for_must_be_readable(tree: ToyTree) -> None:
@@ -98,14 +111,15 @@ def test_only_configurations_that_are_asked_for_must_be_readable(tree: ToyTree) 
     assert find_dataset("900").is_preprocessed("nnUNetPlans", "2d")
     problems = problems_of(tree.write_plan(GOOD + "configurations: [2d, half_made]"))
     assert len(problems) == 1
-    assert f"{file} are no plans that can be read; mend or delete them (ValueError: The configuration 3d" in problems[0]
+    assert f"{file} cannot be read as plans; mend or delete the file (ValueError: The configuration 3d" in problems[0]
 
 
 def test_mining_names_the_configurations_that_there_are(tree: ToyTree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.preprocess()
     which = ["-d", "900", "-c", "3d_fullres", "-f", "0", "-tr", "nnUNetTrainerTaichi", "-p", "nnUNetPlans"]
     assert main(["mine", *which, "-device", "cpu"]) == 1
-    assert capsys.readouterr().err == "error: nnUNetPlans of Dataset900_Toy have 2d, but no 3d_fullres\n"
+    expected = "error: nnUNetPlans of Dataset900_Toy have no configuration 3d_fullres; choose one of: 2d\n"
+    assert capsys.readouterr().err == expected
 
 
 @pytest.mark.parametrize("used", [None, [FOLD], [FOLD, FOLD]])
@@ -122,7 +136,10 @@ def test_other_folds_beside_the_preprocessed_data_are_refused(tree: ToyTree, use
     tree.preprocess()
     (tree.raw / "splits_final.json").write_text(json.dumps([FOLD]))
     (tree.preprocessed / "splits_final.json").write_text(used)
-    with pytest.raises(ValueError, match=r"preprocessed.*splits_final.json has other folds than .*Delete the one"):
+    with pytest.raises(
+        ValueError,
+        match=r"preprocessed.*splits_final.json and .*splits_final.json hold different folds, .*Delete the file",
+    ):
         find_dataset("900").check_splits()
 
 

@@ -75,8 +75,8 @@ def test_without_cuda_no_job_takes_a_gpu(tmp_path: Path) -> None:
         ("xyz: 1", "xyz: there is no such key; keys are datasets, trainers,"),
         ("path: x", "path: there is no such key; keys are datasets, trainers,"),
         ("1: x", "1: there is no such key; keys are datasets, trainers,"),
-        ("folds: [0, 1, 0]", "0 is there twice; name each once"),
-        ("folds: [0, '0']", "0 is there twice; name each once"),
+        ("folds: [0, 1, 0]", "0 is named twice; name each once"),
+        ("folds: [0, '0']", "0 is named twice; name each once"),
         ("folds: [-1]", "there is no fold -1; folds are numbers from 0 on, or all, got -1 (a number)"),
         ("folds: [1.5]", "should be a whole number or text, got 1.5 (float)"),
         ("folds: [true]", "should be a whole number or text, got True (true or false)"),
@@ -87,7 +87,7 @@ def test_without_cuda_no_job_takes_a_gpu(tmp_path: Path) -> None:
         ("plans: {a: b}", "should be a valid string, got {'a': 'b'} (a mapping)"),
         ("device: gpu", "should be 'cuda', 'cpu' or 'mps', got 'gpu' (text)"),
         ("output: 7", "should be the path of a folder, got 7 (a number)"),
-        ("resources: 8", "should be lines as 'train: {gpus: 1, hours: 48}', got 8 (a number)"),
+        ("resources: 8", "should be lines such as 'train: {gpus: 1, hours: 48}', got 8 (a number)"),
         ("resources: {training: {}}", "should be 'preprocess', 'mine', 'train' or 'compare', got 'training' (text)"),
         (
             "resources: {train: {ram: 3}}",
@@ -113,10 +113,10 @@ def test_a_mistake_says_what_was_expected(tmp_path: Path, line: str, problem: st
 @pytest.mark.parametrize(
     ("trainers", "problem"),
     [
-        ("[A, B: P, A: Q]", "A is there twice; name each once, got ['A', {'B': 'P'}, {'A': 'Q'}] (a list)"),
+        ("[A, B: P, A: Q]", "A is named twice; name each once, got ['A', {'B': 'P'}, {'A': 'Q'}] (a list)"),
         ("[]", "the list is empty; name at least one, got [] (a list)"),
         ("[A, [B]]", "should be a valid string, got ['B'] (a list)"),
-        ("[A: [P, P]]", "P is there twice; name each once, got ['P', 'P'] (a list)"),
+        ("[A: [P, P]]", "P is named twice; name each once, got ['P', 'P'] (a list)"),
         ("[A: true]", "should be a valid string, got True (true or false)"),
         ("['']", "should have at least 1 character, got '' (text)"),
     ],
@@ -144,8 +144,8 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("trainers: [A", "it is not YAML"),
-        ("folds: 0\ntrainers: A\nfolds: 1", "folds is there twice"),
-        ("- A\n- B", "expected lines as 'trainers: [nnUNetTrainer]', got ['A', 'B'] (a list)"),
+        ("folds: 0\ntrainers: A\nfolds: 1", "folds is there twice; write each key once"),
+        ("- A\n- B", "expected lines such as 'trainers: [nnUNetTrainer]', got ['A', 'B'] (a list)"),
         ("", "got None (nothing)"),
     ],
 )

@@ -134,7 +134,7 @@ def test_a_job_that_somebody_else_runs_is_waited_for(
 
     monkeypatch.setattr("nnunet_taichi.runtime.processes.time.sleep", finish)
     assert run_job(job, tmp_path / "jobs")
-    assert "is done" in capsys.readouterr().out
+    assert "is done already" in capsys.readouterr().out
     assert not (tmp_path / "jobs" / "preprocess.log").exists()
 
 

@@ -29,7 +29,7 @@ def test_a_folder_of_images_and_masks(source: Path, tmp_path: Path, capsys: pyte
     assert audit(source.parent, output) == 0
     printed = capsys.readouterr().out.splitlines()
     benign = "Dataset_BUSI_with_GT/benign/benign"
-    assert printed[0] == f"15 images below {source.parent}; 15 files passed over as masks, by their names"
+    assert printed[0] == f"15 images below {source.parent}; 15 files left out, because they are named as masks"
     assert f"   1  {benign} (1).png, {benign} (3).png, {benign} (9).png" in printed
     across = f"{benign} (5).png, Dataset_BUSI_with_GT/malignant/malignant (2).png"
     assert f"   2  {across}  [across classes: benign, malignant]" in printed
@@ -80,7 +80,7 @@ def test_images_without_twins(tmp_path: Path, capsys: pytest.CaptureFixture) -> 
 
 def test_names_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert audit("Dataset101_BUSI", tmp_path / "out") == 1
-    assert "error: Dataset101_BUSI: is no folder, and no data set in nnUNet_raw" in capsys.readouterr().err
+    assert "error: Dataset101_BUSI: is neither a folder nor a data set in nnUNet_raw" in capsys.readouterr().err
 
 
 def test_ids_with_dots(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

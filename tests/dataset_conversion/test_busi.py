@@ -207,7 +207,7 @@ def test_lists_all_bad_files_at_once(busi: Path, raw: Path, capsys: pytest.Captu
     assert convert(busi) == 1
     *listed, summary = [line for line in capsys.readouterr().err.splitlines() if "Converting" not in line and line]
     assert [line.split(": ")[0] for line in listed] == [str(path) for path in bad]
-    assert summary == "Nothing was written; to mend: 4"
+    assert summary == "Nothing was written. Problems to mend: 4"
     assert list(raw.iterdir()) == []
 
 

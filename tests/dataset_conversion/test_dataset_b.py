@@ -211,4 +211,4 @@ def test_lists_all_strange_files_at_once(dataset_b: Path, capsys: pytest.Capture
     assert convert(dataset_b) == 1
     *listed, summary = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[0] for line in listed] == [str(path) for path in strange]
-    assert summary == "Nothing was written; to mend: 3"
+    assert summary == "Nothing was written. Problems to mend: 3"

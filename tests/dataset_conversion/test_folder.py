@@ -254,7 +254,7 @@ def test_bad_files_are_listed_together(
     expected = {name: message for name, (_, message) in FAULTS.items() if message}
     assert {name for name, _ in told} == expected.keys()
     assert {name: message[: len(expected[name])] for name, message in told} == expected
-    assert lines[-1] == f"Nothing was written; to mend: {len(expected)}"
+    assert lines[-1] == f"Nothing was written. Problems to mend: {len(expected)}"
     assert list(raw.iterdir()) == []
 
 

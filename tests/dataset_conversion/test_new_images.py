@@ -247,7 +247,7 @@ def test_lists_all_bad_files_at_once_and_leaves_nothing(
         "film_0000.png: holds 2 pictures (animated, or several pages); save one of them",
         "volume.mha: holds 2 pictures (a volume or a film); save one of them",
         "infinite.mha: has values that are not finite; replace them",
-        "Nothing was written; to mend: 9",
+        "Nothing was written. Problems to mend: 9",
     ):
         assert message in errors
     assert "good.png" not in errors

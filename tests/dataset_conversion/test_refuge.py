@@ -307,7 +307,7 @@ def test_names_the_bad_file_and_leaves_nothing(
     assert convert(refuge) == 1
     error = capsys.readouterr().err
     assert message in error
-    assert error.endswith("Nothing was written; to mend: 1\n")
+    assert error.endswith("Nothing was written. Problems to mend: 1\n")
     assert list(raw.iterdir()) == []
 
 

@@ -121,7 +121,7 @@ def test_no_common_case():
     [
         ([], "either -d, -c and -tr, or --folder"),
         (["-d", "1", "--folder", "a=b", "--labels", "c"], "either -d, -c and -tr, or --folder"),
-        (["-d", "1"], "-d, -c and -tr are needed"),
+        (["-d", "1"], "give all of -d, -c and -tr"),
         (["--folder", "a=b"], "--folder needs --labels"),
     ],
 )
@@ -146,12 +146,12 @@ def test_a_test_set_keeps_its_own_name(by_hand):
 
 def test_images_that_are_none(by_hand, capsys):
     assert compare(by_hand, "-np", "1", "--images", str(by_hand / "truth")) == 1
-    assert "holds no image; expected names as nnU-Net's, CASE_0000.png" in capsys.readouterr().err
+    assert "holds no image; expected nnU-Net's names, such as CASE_0000.png" in capsys.readouterr().err
 
 
 def test_what_explains_nothing_is_said_before_anything_is_written(by_hand, capsys):
     assert compare(by_hand, "-np", "1", "--explanation", str(by_hand / "truth")) == 1
-    assert "is no folder that `nnunet_taichi explain` wrote" in capsys.readouterr().err
+    assert "is not a folder that `nnunet_taichi explain` wrote" in capsys.readouterr().err
     assert not (by_hand / "out").exists()
 
 

@@ -115,7 +115,7 @@ def test_what_was_compared_is_said(page: Page) -> None:
     assert "HD95 is the greater of the two directed 95th percentiles" in text
     assert "Scores of 0/0 count 1 where truth and prediction are both empty" in text
     assert "6 with lesion, 2 without" in text
-    assert "All end in _Paper_2epochs_seed1" in text
+    assert "All trainers' names end in _Paper_2epochs_seed1" in text
     assert "nnUNetTrainer, which the others are compared with" in text
     assert "nnUNetTrainerTaichi, nnUNetTrainerUNet" in text
 

@@ -166,7 +166,7 @@ def test_no_dataset_json(tree):
 
 def test_text_of_several_problems():
     assert str(ComparisonError(["one"])) == "one"
-    assert str(ComparisonError(["one", "two"])) == "2 things to mend first:\n- one\n- two"
+    assert str(ComparisonError(["one", "two"])) == "2 problems to mend first:\n- one\n- two"
 
 
 # folds that are not finished
@@ -389,7 +389,8 @@ def test_slim_plans_are_said_to_cost_as_much(tree):
     file.write_text(json.dumps(json.loads(file.read_text()) | {"experiment_planner_used": "nnUNetPlannerTaichiSlim"}))
     runs = find(tree, trainers=[STOCK, "nnUNetTrainerTaichi"], plans=["nnUNetPlans", "Mine"])
     text = only(check_runs(runs), "differ in more than their trainer")
-    assert "nnUNetTrainerTaichi__Mine__2d: trained on Slim plans, on which two paths cost as much as one U-Net" in text
+    expected = "trained on Slim plans; on these, two paths cost about as much as one U-Net"
+    assert f"nnUNetTrainerTaichi__Mine__2d: {expected}" in text
 
 
 def test_plans_json_tells_where_folds_do_not(tree):
@@ -420,7 +421,7 @@ def test_configurations_that_inherit(tree):
 
 def test_data_that_changed_between_trainings(tree):
     write_json(tree.model(OURS) / "dataset_fingerprint.json", {"spacings": []})
-    only(check_runs(find(tree)), "data set was another one", OURS, "dataset_fingerprint.json")
+    only(check_runs(find(tree)), "data set was in another state", OURS, "dataset_fingerprint.json")
 
 
 def test_labels_that_differ(tree):
@@ -458,7 +459,7 @@ def test_ignore_labels_that_differ(tree):
 def test_labels_of_other_types(tree, labels):
     write_labels(tree, OURS, labels)
     file = str(tree.model(OURS) / "dataset.json")
-    only(problems(find, tree), file, '{"background": 0, "lesion": 1}', "integers or lists", str(labels))
+    only(problems(find, tree), file, '{"background": 0, "lesion": 1}', "integers or (for regions) lists", str(labels))
 
 
 def test_labels_of_other_types_beside_predictions(tests):
@@ -534,8 +535,8 @@ def test_no_dataset_json_anywhere(tests):
 
 def test_folders_that_do_not_exist(tests):
     first, second = problems(given, tests, "stok", "ours", images=tests.raw / "imagesTs")
-    assert "stok is no folder" in first
-    assert "imagesTs is no folder" in second
+    assert "stok is not a folder" in first
+    assert "imagesTs is not a folder" in second
 
 
 def test_folder_without_predictions(tests):
@@ -568,7 +569,7 @@ def test_test_case_that_one_fold_lacks(tests):
 
 def test_test_cases_that_nobody_predicted(tests):
     write_image(tests.raw / "labelsTr" / "benign_999.png", tests.truth["benign_000"])
-    only(check_runs(given(tests, "stock", "ours")), "nobody predicted", "benign_999")
+    only(check_runs(given(tests, "stock", "ours")), "no run predicted", "benign_999")
 
 
 def test_different_numbers_of_folders(tests):

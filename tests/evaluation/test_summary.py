@@ -238,9 +238,9 @@ def test_normal_images_have_a_table_and_the_paper_stays_with_its_cases():
     assert everything.endswith("""
 ### Images without lesion: false alarms
 
-| run | images | without false positives | specificity of images | FP pixels: mean | median | max |
-| --- | ------ | ----------------------- | --------------------- | --------------- | ------ | --- |
-| net | 3      | 1                       | 0.333                 | 1.3             | 2.0    | 2   |
+| run | images | without false positives | image-level specificity | FP pixels: mean | median | max |
+| --- | ------ | ----------------------- | ----------------------- | --------------- | ------ | --- |
+| net | 3      | 1                       | 0.333                   | 1.3             | 2.0    | 2   |
 """)
 
 

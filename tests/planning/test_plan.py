@@ -49,7 +49,7 @@ def test_paper_flag(make_dataset: MakeDataset, nnunet: Path) -> None:
         (["-d", "7"], "error: Could not find a dataset with the ID 7"),
         (
             ["-d", "1", "-c", "2d", "3d_fullres"],
-            "error: nnUNetTaichiPlans were written, and have no 3d_fullres: only 2d.",
+            "error: nnUNetTaichiPlans were written, but they have no 3d_fullres. Choose with -c from: 2d.",
         ),
         (["-d", "1", "--paper", "-gpu_memory_target", "4"], "error: the paper's plans are fixed"),
     ],

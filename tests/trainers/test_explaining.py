@@ -186,7 +186,11 @@ def test_named_cases_are_drawn_and_training_cases_warned_of(save_model, tmp_path
         (trainers.nnUNetTrainerTaichi_Model1, [], "no background path that could disagree"),
         (trainers.nnUNetTrainerUNet, [], "has no two paths to compare"),
         (trainers.nnUNetTrainerTaichi, ["-chk", "checkpoint_best.pth"], "choose another checkpoint by -chk"),
-        (trainers.nnUNetTrainerTaichi, ["case_99"], "has no training case case_99; it has such as case_00"),
+        (
+            trainers.nnUNetTrainerTaichi,
+            ["case_99"],
+            "has no training case case_99; its cases have names such as case_00",
+        ),
     ],
 )
 def test_what_cannot_be_explained_is_one_line(save_model, capsys, trainer, words, expected):

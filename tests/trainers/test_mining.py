@@ -271,7 +271,7 @@ def test_second_training_of_a_fold_waits(
         assert not epochs
     thread.join(60)
     assert not thread.is_alive()
-    assert f"Waiting for another training that holds {fold_folder}" in capfd.readouterr().out
+    assert f"Waiting for another process that holds {fold_folder}" in capfd.readouterr().out
     assert sorted(read_maps(fold_folder / "difficulty")) == sorted(TRAINING)
 
 

@@ -37,7 +37,7 @@ def test_waits_for_another_process_and_goes_on_when_that_is_killed(tmp_path, hol
     holder.kill()
     assert entered.wait(10)
     training.join(10)
-    waiting = [line for line in capsys.readouterr().out.splitlines() if "Waiting for another training" in line]
+    waiting = [line for line in capsys.readouterr().out.splitlines() if "Waiting for another process" in line]
     assert len(waiting) == 1
     assert "mining.lock" in waiting[0]
 
