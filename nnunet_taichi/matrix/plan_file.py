@@ -130,7 +130,7 @@ def _load(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
-REDEFINED = ("int", "float", "timestamp")
+REDEFINED = ("int", "float", "timestamp")  # by DECIMAL, or not at all
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -153,5 +153,11 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-for _kind, _pattern in (("int", r"[-+]?(?:0|[1-9][0-9]{0,17})"), ("float", r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")):
-    _UniqueKeys.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"{_pattern}\Z"), list("-+0123456789"))
+DECIMAL = {
+    "int": r"[-+]?(?:0|[1-9][0-9]{0,17})",
+    "float": r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+}
+for _kind, _pattern in DECIMAL.items():
+    _UniqueKeys.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})\Z"), list("-+.0123456789")
+    )

@@ -100,6 +100,8 @@ def test_without_cuda_no_job_takes_a_gpu(tmp_path: Path) -> None:
         ("resources: {mine: {hours: .nan}}", "mine: hours: should be a finite number, got nan (float)"),
         ("resources: {mine: {hours: true}}", "mine: hours: should be a valid number, got True (true or false)"),
         ("resources: {mine: {gpus: -1}}", "mine: gpus: should be greater than or equal to 0, got -1 (a number)"),
+        ("resources: {mine: {hours: 1:30}}", "mine: hours: should be a valid number, got '1:30' (text)"),
+        ("folds: ['00']", "there is no fold 00; folds are numbers from 0 on, or all"),
         ("resources: {mine: 4}", "mine: should be some of cpus, gpus, memory_gb, hours, got 4 (a number)"),
     ],
 )

@@ -26,7 +26,11 @@ def audit(source: Path | str, output: Path, *arguments: str) -> int:
 
 def test_a_folder_of_images_and_masks(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     output = tmp_path / "out"
+    output.mkdir()
+    for name in ("twins_99.png", "twins_anna.png"):  # an old sheet, and a file of the user's
+        (output / name).touch()
     assert audit(source.parent, output) == 0
+    assert sorted(file.name for file in output.glob("*.png")) == ["twins_01.png", "twins_anna.png"]
     printed = capsys.readouterr().out.splitlines()
     benign = "Dataset_BUSI_with_GT/benign/benign"
     assert printed[0] == f"15 images below {source.parent}; 15 files left out, because they are named as masks"

@@ -55,6 +55,16 @@ def read_summary(folder, run, cases, metric):
     return row
 
 
+def test_no_old_page_stays_beside_new_tables(by_hand, capsys):
+    out = by_hand / "out"
+    (out / "summary.md").mkdir(parents=True)  # where a file should go
+    (out / "report.html").write_text("old")
+    assert compare(by_hand, "-np", "1") == 1
+    assert "summary.md" in capsys.readouterr().err
+    assert (out / "per_case.csv").is_file()
+    assert not (out / "report.html").exists()
+
+
 def test_golden_table_of_cases(by_hand):
     assert compare(by_hand, "-np", "1") == 0
     assert (by_hand / "out" / "per_case.csv").read_text() == GOLDEN

@@ -102,3 +102,10 @@ def test_plan_and_preprocess_from_images(nnunet: Path, capsys: pytest.CaptureFix
     for case in cases.identifiers:
         image = cases.load_case(case)[0][:]
         assert (image.min(), image.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["dataset", "splits_final", "dataset_fingerprint", "", "../Mine", "a b"])
+def test_plans_take_the_place_of_no_other_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["plan", "-d", "1", "-overwrite_plans_name", name])
+    assert "-overwrite_plans_name" in capsys.readouterr().err
