@@ -6,8 +6,8 @@ nnUNetv2_plan_and_preprocess -d 910 -c 2d && nnunet_taichi plan -d 910 -c 2d -pl
 nnUNetv2_train 910 2d 0 -tr nnUNetTrainerTaichi_AdamW_16epochs_50iterations_seed1 -p nnUNetTaichiSlimPlans
 python docs/overview.py MODEL_FOLDER CASE
 
-The training has 128 x 128 pixels and takes some minutes on a CPU (`-device cpu`); CASE is one of its validation cases. The
-picture that is there shows malignant_002, by `-chk checkpoint_best.pth` after 7 of the 16 epochs.
+The training has 128 x 128 pixels and takes some minutes on a CPU (`-device cpu`); CASE is one of its validation cases.
+The picture that is there shows malignant_002, by `-chk checkpoint_best.pth` after 7 of the 16 epochs.
 """
 
 import argparse
