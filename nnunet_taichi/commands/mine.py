@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     require_variables(*DATA_VARIABLES, EXT_VARIABLE)
     _check(args.d, args.p, args.c, args.tr)
     fold, device = args.f if args.f == "all" else int(args.f), choose_device(args.device)
-    with blamed_on(f"plans or dataset.json in {find_dataset(args.d).preprocessed}", "plan again, or restore them"):
+    with blamed_on(f"plans or dataset.json of {args.d} in nnUNet_preprocessed", "plan again, or restore them"):
         trainer = get_trainer_from_args(args.d, args.c, fold, args.tr, args.p, True, torch.device(device))
     _set_up_torch(device)
     print(trainer.mine())
