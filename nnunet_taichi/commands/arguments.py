@@ -1,9 +1,10 @@
 """Command-line arguments that several commands share, spelled as in nnU-Net."""
 
 import argparse
-import re
 from collections.abc import Callable
 from contextlib import suppress
+
+from nnunet_taichi.nnunet.folds import FOLD
 
 
 def add_fold_of_a_model(parser: argparse.ArgumentParser, trainer_help: str) -> None:
@@ -39,7 +40,7 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
 
 def fold(text: str) -> str:
     """Check a fold, a number from 0 on or `all`, and return it."""
-    if text != "all" and not re.fullmatch("0|[1-9][0-9]{0,3}", text):
+    if not FOLD.fullmatch(text):
         raise argparse.ArgumentTypeError(f"expected a number from 0 on or all, got {text!r}")
     return text
 

@@ -79,9 +79,10 @@ class MapFolder:
         _, segmentation, codes, _ = self.dataset_class(preprocessed, [case], str(self.folder)).load_case(case)
         return np.asarray(codes[:]), np.asarray(segmentation[:])[0]
 
-    def load_levels(self, case: str, preprocessed: str, heads: int) -> np.ndarray:
-        """Return 0 (none), 1 (easy) or 2 (hard) for each head of a case in `preprocessed`, (heads, Z, Y, X)."""
-        return decode_difficulty(torch.from_numpy(self.load(case, preprocessed)[0])[None], heads)[0].numpy()
+    def load_levels(self, case: str, preprocessed: str, heads: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return {0 none, 1 easy, 2 hard} of each head, (heads, Z, Y, X), and the segmentation, as `load` does."""
+        codes, segmentation = self.load(case, preprocessed)
+        return decode_difficulty(torch.from_numpy(codes)[None], heads)[0].numpy(), segmentation
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -35,9 +35,7 @@ def _missing_cases(runs: Sequence[Run]) -> Iterator[str]:
     """Find cases of a fold, or of a test set, that other runs have and a run lacks."""
     for run in runs:
         for fold, cases in run.cases.items():
-            others = (
-                other.cases.get(fold, set()) if run.trainings else set().union(*other.cases.values()) for other in runs
-            )
+            others = (other.cases[each] for other in runs for each in ([fold] if run.trainings else other.cases))
             lacking = sorted(set().union(*others) - cases)
             if cases and lacking:  # `_unfinished_folds` reports a fold without any case
                 yield f"{run.place(fold)} lacks cases that others have ({some(lacking)})"

@@ -37,7 +37,7 @@ def difficulty_figure(maps: Path, preprocessed: Path, model: TwoPathModel) -> Fi
     folder = MapFolder(maps, dataset_class)
     names = sorted({file.stem for ending in ENDINGS for file in maps.glob(f"*{ending}")})
     heads = len(model.heads)
-    shares = {name: _hard_share(folder.load_levels(name, str(preprocessed), heads)[0]) for name in names}
+    shares = {name: _hard_share(folder.load_levels(name, str(preprocessed), heads)[0][0]) for name in names}
     ranked = sorted(names, key=lambda name: -shares[name])  # by the first class or region
     chosen = [ranked[i] for i in np.unique(np.linspace(0, len(ranked) - 1, SHOWN).astype(int))]
     blocks = [_block(head, label, chosen, folder, preprocessed, model) for head, label in enumerate(model.heads)]
@@ -54,10 +54,10 @@ def _block(
 ) -> Block:
     rows: dict[str, list[Panel]] = {"image": [], "easy": [], "hard": []}
     for case in cases:
-        _, segmentation = folder.load(case, str(preprocessed))
+        levels, segmentation = folder.load_levels(case, str(preprocessed), len(model.heads))
         image = folder.dataset_class(str(preprocessed), [case]).load_case(case)[0][0]
         truth = true_heads(segmentation, model.labels)[head]
-        level = folder.load_levels(case, str(preprocessed), len(model.heads))[head]
+        level = levels[head]
         z = int(truth.sum((1, 2)).argmax())
         rows["image"].append(Panel(image[z], {"lesion": truth[z]}))
         for name, value in (("easy", 1), ("hard", 2)):

@@ -1,12 +1,13 @@
 """The types of the values in a PLAN.yaml."""
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from nnunet_taichi.nnunet.folds import FOLD
 
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ def _number_or_text(value: Any) -> str:
 
 
 def _check_fold(fold: str) -> str:
-    if fold != "all" and not re.fullmatch("0|[1-9][0-9]{0,3}", fold):
+    if not FOLD.fullmatch(fold):
         raise ValueError(f"there is no fold {fold}; folds are numbers from 0 on, or all")
     return fold
 

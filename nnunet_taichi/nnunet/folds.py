@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from nnunet_taichi.nnunet.json_files import read_json
 
 SUMMARY = Path("validation", "summary.json")  # in a fold's folder
+FOLD = re.compile("all|0|[1-9][0-9]{0,3}")  # as nnU-Net names folds
 LENGTHS = ("num_epochs", "num_iterations_per_epoch")  # as debug.json calls them
 Values = tuple[int, ...]  # pixel values of a label or region
 

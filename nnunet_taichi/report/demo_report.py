@@ -141,8 +141,8 @@ def training_cases_block(preprocessed: Path, maps: Path, cases: Sequence[str]) -
     folder = MapFolder(maps, nnUNetDatasetBlosc2)
     for case in cases:
         image = folder.dataset_class(str(preprocessed), [case]).load_case(case)[0][0, 0]
-        truth = folder.load(case, str(preprocessed))[1][0] == 1
-        level = folder.load_levels(case, str(preprocessed), 1)[0, 0]
+        levels, segmentation = folder.load_levels(case, str(preprocessed), 1)
+        truth, level = segmentation[0] == 1, levels[0, 0]
         easy, hard = (100 * (level == value).sum() / truth.sum() for value in (1, 2))
         rows["image"].append(Panel(image))
         rows["truth"].append(Panel(image, {"truth": truth}))

@@ -14,6 +14,7 @@ from nnunet_taichi.evaluation.predictions import Prediction
 from nnunet_taichi.figures.drawing import Volume, embed_pixels, fullest_slice, grey_levels, scale_to
 
 STRAY_PIXELS = 0.4  # of the picture; a contour may leave the mask by so much: stairs become slopes, shapes are kept
+NOTHING: NDArray[Any] = np.empty(0)  # an image without slices
 FEW_POINTS = 9  # of a contour around one or two pixels; it is not simplified
 MOST_POINTS = 10_000  # of a path, about 100 kB; for noise, small contours are dropped and the others made coarser
 
@@ -53,7 +54,7 @@ def read_overlay(
     """
     first = next(iter(predictions))
     file = next((each.image for each in predictions.values() if each.image), None)
-    image = _read_image(file, readers[first])
+    image = _read_image(file, readers[first]) if file else NOTHING
     truth = _read_volumes(predictions[first].reference, readers[first])
     found = {run: _read_volumes(each.prediction, readers[run]) for run, each in predictions.items()}
     shown = fullest_slice([*truth.values()], [volume for volumes in found.values() for volume in volumes.values()])
@@ -81,7 +82,7 @@ def _read_volumes(path: Path, reader: MaskReader) -> dict[str, Volume]:
     return {label: mask.reshape(-1, *mask.shape[-2:]) for label, mask in masks.items()}
 
 
-def _read_image(path: Path | None, reader: MaskReader) -> NDArray[Any]:
+def _read_image(path: Path, reader: MaskReader) -> NDArray[Any]:
     """Read an image (Z, Y, X, 3), or its first channel (Z, Y, X) if nnU-Net does not find three in the file.
 
     If there is no file, or it cannot be read, the image has no slices: scores and contours are right without it.
@@ -90,7 +91,7 @@ def _read_image(path: Path | None, reader: MaskReader) -> NDArray[Any]:
         channels = reader.host.read_images([str(path)])[0]
         return np.moveaxis(channels, 0, -1) if len(channels) == 3 else channels[0]
     except Exception:  # whatever the readers' libraries raise
-        return np.empty(0)
+        return NOTHING
 
 
 def outline(mask: NDArray[np.bool_], scale: float = 1.0) -> str:
