@@ -25,9 +25,17 @@ def add_device(parser: argparse.ArgumentParser, *more: str) -> None:
 
 
 def choose_device(device: str | None) -> str:
-    """Return the device that the user named, or the default: cuda if there is one, else cpu."""
+    """Return the device that the user named, or the default: cuda if there is one, else cpu.
+
+    Raises:
+        ValueError: The device that was named is not there.
+    """
     import torch
 
+    if (device == "cuda" and not torch.cuda.is_available()) or (
+        device == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise ValueError(f"-device {device}: torch finds no such device; use -device cpu, or run nnunet_taichi doctor")
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -52,12 +52,13 @@ def run(args: argparse.Namespace) -> int:
     out = args.out.expanduser().resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is not an empty folder: remove it, or choose another with --out")
+    device = choose_device(args.device)
     out.mkdir(parents=True, exist_ok=True)
     environment = isolated_environment(out) | SETTINGS
     _print_settings(out, environment)
     command = CommandRunner(environment, out / "logs")
     _prepare(command, out)
-    costs = _train_and_predict(command, out, choose_device(args.device))
+    costs = _train_and_predict(command, out, device)
     which = ("-d", DATASET_ID, "-c", "2d", "-f", 0, "-tr", *map(_recipe, PLANS), "-p", *PLANS.values())
     command("nnunet_taichi", "compare", *which, "-o", out / "comparison", "-np", 1)
     _report(out, costs)

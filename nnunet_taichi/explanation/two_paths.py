@@ -103,8 +103,9 @@ class TwoPathModel:
     def predict(self, files: CaseFiles) -> PredictedCase:
         """Predict a case as nnUNetv2_predict does, but with three outputs from one pass."""
         reader = self.plans.image_reader_writer_class()
-        image, properties = reader.read_images(files.images)
-        truth = reader.read_seg(files.label)[0][0]
+        with blamed_on(f"{' or '.join(files.images)} or {files.label}", "replace the file"):
+            image, properties = reader.read_images(files.images)
+            truth = reader.read_seg(files.label)[0][0]
         preprocessor = self.configuration.preprocessor_class(verbose=False)
         data, _, properties = preprocessor.run_case_npy(
             image, None, properties, self.plans, self.configuration, self.dataset_json

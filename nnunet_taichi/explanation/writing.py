@@ -22,6 +22,7 @@ from nnunet_taichi.explanation.pictures import PANELS, case_picture, channel_pic
 from nnunet_taichi.explanation.training_maps import difficulty_figure
 from nnunet_taichi.explanation.two_paths import PredictedCase, TwoPathModel
 from nnunet_taichi.explanation.uncertainty_curves import uncertainty_figure
+from nnunet_taichi.nnunet.json_files import blamed_on
 from nnunet_taichi.runtime.files import whole
 
 DPI = 200
@@ -76,7 +77,8 @@ def write_pictures(
             f"Easy and hard regions are left out: their maps fit the cases of {preprocessed}, which is not there."
         )
     else:
-        figures.append(_write_difficulty(model, maps, preprocessed, folder))
+        with blamed_on(f"{maps}, or the cases in {preprocessed},", "delete the maps and run nnunet_taichi mine"):
+            figures.append(_write_difficulty(model, maps, preprocessed, folder))
     return {"cases": cases, "figures": figures, "notes": notes}
 
 
